@@ -1,0 +1,67 @@
+//! Every limit, with its reason. Relations between limits are checked when this compiles.
+
+/// Seconds a hold lasts: long enough to type a card number, short enough that a seat somebody
+/// walked away from is back before the next buyer gives up.
+pub const HOLD_TTL_SECS: u32 = 5 * 60;
+
+/// Holds last at most this many times their first length, counted from the hold: 15 minutes in
+/// all while a provider is still working on a payment (bank redirects and UPI take that long).
+pub const HOLD_EXTENDED_FACTOR: u32 = 3;
+
+/// Seats in one hold. More is a group sale, which a person handles; and a settlement of this many
+/// seats must fit one transaction.
+pub const SEATS_PER_HOLD_MAX: usize = 10;
+
+/// Actions in one `TransactWriteItems` (AWS, "`DynamoDB` quotas": 100).
+pub const TRANSACTION_STEPS_MAX: usize = 100;
+
+/// Characters of any id that a client sends. Ids stand in keys, which `DynamoDB` limits to 1,024
+/// bytes for a sort key.
+pub const ID_CHARS_MAX: usize = 128;
+
+/// Characters of a token's `sub`.
+pub const USER_ID_CHARS_MAX: usize = 128;
+
+/// Characters of a name or title in the catalogue.
+pub const NAME_CHARS_MAX: usize = 200;
+
+/// The dearest seat and the dearest reservation, in minor units. Far above any real one, and low
+/// enough that every sum stays exact in a JSON number (2^53).
+pub const AMOUNT_MINOR_MAX: u64 = 1_000_000_000_000;
+
+/// Rows in a layout. With [`LAYOUT_RUNS_MAX`] it keeps the layout below the 400 KB of one item.
+pub const LAYOUT_ROWS_MAX: usize = 2_500;
+
+/// Runs of one seat type in a layout.
+pub const LAYOUT_RUNS_MAX: usize = 5_000;
+
+/// Aisles in one row.
+pub const AISLES_PER_ROW_MAX: usize = 8;
+
+/// Seats in a layout: the largest stadium there is, and some.
+pub const LAYOUT_SEATS_MAX: usize = 150_000;
+
+/// Sections in a layout. Each costs one query when a whole seat map is asked for.
+pub const SECTIONS_MAX: usize = 200;
+
+/// The highest seat number in a row.
+pub const SEAT_NUMBER_MAX: u16 = 999;
+
+/// Seats that one seat map answer lists. A seat is about 140 bytes of JSON, and Lambda answers at
+/// most 6 MB; beyond this a client asks section by section.
+pub const SEAT_MAP_SEATS_MAX: usize = 5_000;
+
+/// Items in one page of a list, if the client does not say.
+pub const PAGE_ITEMS_DEFAULT: usize = 50;
+
+/// Items in one page of a list, at most.
+pub const PAGE_ITEMS_MAX: usize = 100;
+
+/// A settlement writes the payment, the reservation and every seat in one transaction.
+const _: () = assert!(SEATS_PER_HOLD_MAX + 2 <= TRANSACTION_STEPS_MAX);
+/// An extension never shortens a hold.
+const _: () = assert!(HOLD_EXTENDED_FACTOR >= 1);
+/// A whole hold at the dearest price does not overflow.
+const _: () = assert!(AMOUNT_MINOR_MAX <= u64::MAX / SEATS_PER_HOLD_MAX as u64);
+/// A default page is a legal page.
+const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);

@@ -1,0 +1,136 @@
+//! Money in whole minor units. No float ever touches an amount.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::limits::AMOUNT_MINOR_MAX;
+
+/// A currency by its ISO 4217 letters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency([u8; 3]);
+
+/// An amount of money in minor units (paise for INR, cents for EUR, yen for JPY).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Money {
+    minor: u64,
+    currency: Currency,
+}
+
+/// Why something is not an amount of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// Not three capital letters.
+    #[error("a currency is three capital letters")]
+    Currency,
+    /// Two amounts of different currencies.
+    #[error("the currencies differ")]
+    CurrencyMismatch,
+    /// More than [`AMOUNT_MINOR_MAX`].
+    #[error("an amount is at most {AMOUNT_MINOR_MAX} minor units")]
+    TooMuch,
+}
+
+impl Money {
+    /// `minor` units of `currency`.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError::TooMuch`] above [`AMOUNT_MINOR_MAX`].
+    pub fn new(minor: u64, currency: Currency) -> Result<Self, MoneyError> {
+        if minor > AMOUNT_MINOR_MAX {
+            return Err(MoneyError::TooMuch);
+        }
+        Ok(Self { minor, currency })
+    }
+
+    /// How many minor units.
+    #[must_use]
+    pub fn minor(self) -> u64 {
+        self.minor
+    }
+
+    /// Of what currency.
+    #[must_use]
+    pub fn currency(self) -> Currency {
+        self.currency
+    }
+
+    /// Adds two amounts of one currency.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError::CurrencyMismatch`] if the currencies differ, [`MoneyError::TooMuch`] if the
+    /// sum is above the limit. Neither rounds nor saturates.
+    pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
+        if self.currency != other.currency {
+            return Err(MoneyError::CurrencyMismatch);
+        }
+        let minor = self.minor.checked_add(other.minor).ok_or(MoneyError::TooMuch)?;
+        Self::new(minor, self.currency)
+    }
+}
+
+impl Currency {
+    /// The three letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("a currency is made from ASCII letters only")
+    }
+}
+
+impl FromStr for Currency {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        match *text.as_bytes() {
+            [a, b, c] if text.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(Self([a, b, c])),
+            _ => Err(MoneyError::Currency),
+        }
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = MoneyError;
+
+    fn try_from(text: String) -> Result<Self, MoneyError> {
+        text.parse()
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.as_str().to_owned()
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inr(minor: u64) -> Money {
+        Money::new(minor, "INR".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_equal_currencies_add_up_and_never_past_the_limit() {
+        let yen = Money::new(1, "JPY".parse().unwrap()).unwrap();
+        assert_eq!(inr(45_000).checked_add(inr(1)), Ok(inr(45_001)));
+        assert_eq!(inr(1).checked_add(yen), Err(MoneyError::CurrencyMismatch));
+        assert_eq!(inr(AMOUNT_MINOR_MAX).checked_add(inr(1)), Err(MoneyError::TooMuch));
+        assert_eq!(Money::new(AMOUNT_MINOR_MAX + 1, inr(0).currency()), Err(MoneyError::TooMuch));
+    }
+
+    #[test]
+    fn a_currency_is_three_capital_letters() {
+        for text in ["", "IN", "inr", "INRR", "1NR", "₹"] {
+            assert_eq!(text.parse::<Currency>(), Err(MoneyError::Currency), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The reservation state machine. A hold is a PENDING reservation, not a second thing.
+//!
+//! ```text
+//! Pending ──confirm──▶ Confirmed ──cancel──▶ Cancelled
+//!    ├──cancel──▶ Cancelled
+//!    ├──expire──▶ Expired ─┐ confirm late: a payment that came after the end
+//!    └──fail────▶ Failed ──┴─▶ Confirmed   and took every seat again
+//! ```
+
+use crate::id::{HoldToken, PaymentReference, Provider, ReservationId, SeatId, SectionId};
+use crate::id::{SeatType, ShowId, UserId};
+use crate::money::Money;
+use crate::payment;
+use crate::seats::Seats;
+use crate::time::Timestamp;
+
+/// Where a reservation is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Seats are held, money is awaited.
+    Pending,
+    /// Booked.
+    Confirmed,
+    /// Given up by the customer or the house.
+    Cancelled,
+    /// The hold ended and no payment came.
+    Expired,
+    /// It ended after a failed or refunded payment.
+    Failed,
+}
+
+/// What can happen to a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// Money came in time.
+    Confirm,
+    /// Money came after the end, and every seat was free to take again.
+    ConfirmLate,
+    /// The customer or the house gives it up.
+    Cancel,
+    /// The hold ended.
+    Expire,
+    /// It ends because its payment failed or goes back.
+    Fail,
+}
+
+/// Why a reservation refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The hold is over.
+    HoldExpired,
+    /// The hold is not over yet.
+    StillHeld,
+    /// It is booked.
+    AlreadyConfirmed,
+    /// It was cancelled.
+    AlreadyCancelled,
+}
+
+impl Status {
+    /// The reservation after `command`. `live` says that its hold has not ended.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`].
+    pub fn apply(self, command: Command, live: bool) -> Result<Self, Refusal> {
+        match (self, command) {
+            (Self::Pending, Command::Confirm) if live => Ok(Self::Confirmed),
+            (Self::Pending, Command::ConfirmLate) if !live => Ok(Self::Confirmed),
+            (Self::Expired | Self::Failed, Command::ConfirmLate) => Ok(Self::Confirmed),
+            (Self::Pending, Command::Cancel) if live => Ok(Self::Cancelled),
+            (Self::Confirmed, Command::Cancel) => Ok(Self::Cancelled),
+            (Self::Pending, Command::Expire) if !live => Ok(Self::Expired),
+            (Self::Pending | Self::Expired, Command::Fail) => Ok(Self::Failed),
+
+            (Self::Pending, Command::Expire | Command::ConfirmLate) => Err(Refusal::StillHeld),
+            (Self::Pending, Command::Confirm | Command::Cancel)
+            | (
+                Self::Expired | Self::Failed,
+                Command::Confirm | Command::Cancel | Command::Expire | Command::Fail,
+            ) => Err(Refusal::HoldExpired),
+            (
+                Self::Confirmed,
+                Command::Confirm | Command::ConfirmLate | Command::Expire | Command::Fail,
+            ) => Err(Refusal::AlreadyConfirmed),
+            (Self::Cancelled, _) => Err(Refusal::AlreadyCancelled),
+        }
+    }
+}
+
+/// A seat with the price it is held at. Later price changes never touch it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PricedSeat {
+    /// Which seat.
+    pub seat_id: SeatId,
+    /// Where it is stored.
+    pub section_id: SectionId,
+    /// What it is sold as.
+    pub seat_type: SeatType,
+    /// For how much.
+    pub price: Money,
+}
+
+/// The payment that a reservation last heard of, as a customer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentSummary {
+    /// Who takes the money.
+    pub provider: Provider,
+    /// What they call it.
+    pub reference: PaymentReference,
+    /// Where it is in its life.
+    pub status: payment::Status,
+}
+
+/// Some seats of a show, claimed by a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// [`ReservationId::of`] the user and the token.
+    pub id: ReservationId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The client's idempotency key.
+    pub hold_token: HoldToken,
+    /// Of which show.
+    pub show_id: ShowId,
+    /// When that show begins. Bookings can be cancelled until then.
+    pub show_starts_at: Timestamp,
+    /// Which seats, ordered by id.
+    pub seats: Vec<PricedSeat>,
+    /// The sum of their prices.
+    pub amount: Money,
+    /// As stored. A customer is shown [`Reservation::status_at`].
+    pub status: Status,
+    /// The first second at which the hold no longer counts.
+    pub expires_at: Timestamp,
+    /// Whether the end was moved already. It moves once.
+    pub extended: bool,
+    /// When it was held.
+    pub created_at: Timestamp,
+    /// When it was booked.
+    pub confirmed_at: Option<Timestamp>,
+    /// When it was given up.
+    pub cancelled_at: Option<Timestamp>,
+    /// The payment it last heard of.
+    pub payment: Option<PaymentSummary>,
+}
+
+impl Reservation {
+    /// Whether the hold has not ended at `now`.
+    #[must_use]
+    pub fn is_live_at(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+
+    /// What it counts as at `now`: a hold that ended is EXPIRED, whether or not it was swept.
+    #[must_use]
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        match self.status {
+            Status::Pending if !self.is_live_at(now) => Status::Expired,
+            status => status,
+        }
+    }
+
+    /// Whether `seats` of `show` is what this reservation was made for.
+    #[must_use]
+    pub fn is_for(&self, show: &ShowId, seats: &Seats) -> bool {
+        self.show_id == *show && self.seats.iter().map(|seat| &seat.seat_id).eq(seats.iter())
+    }
+
+    /// Whether the payment `reference` booked it.
+    #[must_use]
+    pub fn is_booked_by(&self, reference: &PaymentReference) -> bool {
+        let by = |payment: &PaymentSummary| payment.reference == *reference;
+        self.status == Status::Confirmed && self.payment.as_ref().is_some_and(by)
+    }
+
+    /// How it ends if its customer cancels at `now`: the new status, or why not.
+    ///
+    /// # Errors
+    ///
+    /// [`CancelRefusal`].
+    pub fn cancel_at(&self, now: Timestamp) -> Result<Status, CancelRefusal> {
+        match self.status.apply(Command::Cancel, self.is_live_at(now)) {
+            Ok(_) if self.status == Status::Confirmed && self.show_starts_at <= now => {
+                Err(CancelRefusal::ShowBegun)
+            }
+            Ok(status) => Ok(status),
+            Err(Refusal::AlreadyCancelled) => Err(CancelRefusal::AlreadyCancelled),
+            Err(Refusal::HoldExpired | Refusal::StillHeld | Refusal::AlreadyConfirmed) => {
+                Err(CancelRefusal::HoldExpired)
+            }
+        }
+    }
+}
+
+/// Why a reservation is not cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CancelRefusal {
+    /// It is already.
+    AlreadyCancelled,
+    /// The hold is over; there is nothing left to cancel.
+    HoldExpired,
+    /// The show has begun.
+    ShowBegun,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUSES: [Status; 5] =
+        [Status::Pending, Status::Confirmed, Status::Cancelled, Status::Expired, Status::Failed];
+    const COMMANDS: [Command; 5] =
+        [Command::Confirm, Command::ConfirmLate, Command::Cancel, Command::Expire, Command::Fail];
+
+    /// Goal: exactly the arrows of the design exist. Method: apply everything to everything.
+    #[test]
+    fn the_arrows_are_those_of_the_picture() {
+        let mut arrows = Vec::new();
+        for from in STATUSES {
+            for command in COMMANDS {
+                for live in [true, false] {
+                    if let Ok(to) = from.apply(command, live) {
+                        arrows.push((from, command, live, to));
+                    }
+                }
+            }
+        }
+        use Command as C;
+        use Status as S;
+        assert_eq!(
+            arrows,
+            [
+                (S::Pending, C::Confirm, true, S::Confirmed),
+                (S::Pending, C::ConfirmLate, false, S::Confirmed),
+                (S::Pending, C::Cancel, true, S::Cancelled),
+                (S::Pending, C::Expire, false, S::Expired),
+                (S::Pending, C::Fail, true, S::Failed),
+                (S::Pending, C::Fail, false, S::Failed),
+                (S::Confirmed, C::Cancel, true, S::Cancelled),
+                (S::Confirmed, C::Cancel, false, S::Cancelled),
+                (S::Expired, C::ConfirmLate, true, S::Confirmed),
+                (S::Expired, C::ConfirmLate, false, S::Confirmed),
+                (S::Expired, C::Fail, true, S::Failed),
+                (S::Expired, C::Fail, false, S::Failed),
+                (S::Failed, C::ConfirmLate, true, S::Confirmed),
+                (S::Failed, C::ConfirmLate, false, S::Confirmed),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_cancelled_reservation_refuses_everything() {
+        for command in COMMANDS {
+            for live in [true, false] {
+                assert_eq!(Status::Cancelled.apply(command, live), Err(Refusal::AlreadyCancelled));
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A show: one film in one auditorium at one time, and what its seats cost.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use crate::catalog::Name;
+use crate::id::{AuditoriumId, CityId, MovieId, SeatId, SeatType, ShowId, TheatreId};
+use crate::layout::Layout;
+use crate::money::{Currency, Money, MoneyError};
+use crate::reservation::PricedSeat;
+use crate::seats::Seats;
+use crate::time::Timestamp;
+
+/// Whether a show is sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Announced, not sold yet.
+    Scheduled,
+    /// Sold until it begins.
+    OnSale,
+    /// It will not take place.
+    Cancelled,
+}
+
+/// The film of a show.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MovieRef {
+    /// Its id.
+    pub id: MovieId,
+    /// Its title, copied so that a search reads one item per show.
+    pub title: Name,
+}
+
+/// The theatre of a show.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TheatreRef {
+    /// Its id.
+    pub id: TheatreId,
+    /// Its name.
+    pub name: Name,
+}
+
+/// The auditorium of a show, with the layout it was sold under.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct AuditoriumRef {
+    /// Its id.
+    pub id: AuditoriumId,
+    /// Its name.
+    pub name: Name,
+    /// Which layout. Layouts never change; a rebuilt auditorium gets a new version.
+    pub layout_version: u32,
+}
+
+/// What each type of seat costs, in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "RawPriceList", into = "RawPriceList")]
+pub struct PriceList {
+    currency: Currency,
+    minor: BTreeMap<SeatType, u64>,
+}
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct RawPriceList {
+    currency: Currency,
+    minor: BTreeMap<SeatType, u64>,
+}
+
+impl TryFrom<RawPriceList> for PriceList {
+    type Error = MoneyError;
+
+    fn try_from(raw: RawPriceList) -> Result<Self, MoneyError> {
+        Self::new(raw.currency, raw.minor)
+    }
+}
+
+impl From<PriceList> for RawPriceList {
+    fn from(list: PriceList) -> Self {
+        Self { currency: list.currency, minor: list.minor }
+    }
+}
+
+impl PriceList {
+    /// A price list in minor units of `currency`.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError::TooMuch`] if a price is above the limit.
+    pub fn new(currency: Currency, minor: BTreeMap<SeatType, u64>) -> Result<Self, MoneyError> {
+        for price in minor.values() {
+            Money::new(*price, currency)?;
+        }
+        Ok(Self { currency, minor })
+    }
+
+    /// What a seat of this type costs, if it is sold at all.
+    #[must_use]
+    pub fn of(&self, seat_type: &SeatType) -> Option<Money> {
+        let minor = *self.minor.get(seat_type)?;
+        Some(Money::new(minor, self.currency).expect("prices are checked when the list is made"))
+    }
+
+    /// Every seat type with its price, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&SeatType, Money)> {
+        self.minor.keys().filter_map(|seat_type| Some((seat_type, self.of(seat_type)?)))
+    }
+}
+
+/// One screening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Show {
+    /// Its id.
+    pub id: ShowId,
+    /// The film.
+    pub movie: MovieRef,
+    /// The building.
+    pub theatre: TheatreRef,
+    /// The room, and how its seats stand.
+    pub auditorium: AuditoriumRef,
+    /// The city.
+    pub city_id: CityId,
+    /// The day it is listed under: the day it begins, in its city.
+    pub date: NaiveDate,
+    /// When it begins. Nothing is sold from then on.
+    pub starts_at: Timestamp,
+    /// When it ends.
+    pub ends_at: Timestamp,
+    /// The language it is shown in.
+    pub language: String,
+    /// `2D`, `3D`, `IMAX`.
+    pub screen_type: String,
+    /// What its seats cost.
+    pub prices: PriceList,
+    /// Whether it is sold.
+    pub status: Status,
+}
+
+/// Why a show does not sell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NotOnSale {
+    /// Not yet, or not any more because it began.
+    Closed,
+    /// It will not take place.
+    Cancelled,
+}
+
+/// Seats with their prices, ready to be held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// The seats, ordered by id.
+    pub seats: Vec<PricedSeat>,
+    /// The sum.
+    pub amount: Money,
+}
+
+/// Why there is no price for some seats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoQuote {
+    /// The auditorium has no such seats, or they are of a type that this show does not sell.
+    UnknownSeats(Vec<SeatId>),
+    /// The sum is out of range.
+    Amount(MoneyError),
+}
+
+impl Show {
+    /// Whether seats can be held at `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOnSale`].
+    pub fn sells_at(&self, now: Timestamp) -> Result<(), NotOnSale> {
+        match self.status {
+            Status::Cancelled => Err(NotOnSale::Cancelled),
+            Status::OnSale if now < self.starts_at => Ok(()),
+            Status::OnSale | Status::Scheduled => Err(NotOnSale::Closed),
+        }
+    }
+
+    /// What `seats` cost, as they stand in `layout`, which is this show's.
+    ///
+    /// # Errors
+    ///
+    /// [`NoQuote`].
+    pub fn quote(&self, seats: &Seats, layout: &Layout) -> Result<Quote, NoQuote> {
+        let mut priced = Vec::with_capacity(seats.iter().len());
+        let mut unknown = Vec::new();
+        for seat_id in seats.iter() {
+            let place = layout.find(seat_id);
+            match place.and_then(|place| Some((place, self.prices.of(place.seat_type)?))) {
+                Some((place, price)) => priced.push(PricedSeat {
+                    seat_id: seat_id.clone(),
+                    section_id: place.section.id.clone(),
+                    seat_type: place.seat_type.clone(),
+                    price,
+                }),
+                None => unknown.push(seat_id.clone()),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(NoQuote::UnknownSeats(unknown));
+        }
+        let mut prices = priced.iter().map(|seat| seat.price);
+        let first = prices.next().expect("a choice has at least one seat");
+        let amount = prices.try_fold(first, Money::checked_add).map_err(NoQuote::Amount)?;
+        Ok(Quote { seats: priced, amount })
+    }
+}

@@ -1,0 +1,127 @@
+//! Instants. Whoever needs one is given it: no function here asks what time it is.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+/// An instant in UTC, to the millisecond.
+pub type Timestamp = DateTime<Utc>;
+
+/// `instant` in RFC 3339 with milliseconds and `Z`: one width, so that texts sort as instants do.
+#[must_use]
+pub fn text(instant: Timestamp) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The whole second that `instant` lies in.
+///
+/// Holds end on whole seconds, so `expires_at <= now` says the same of `now` and of this.
+#[must_use]
+pub fn whole_second(instant: Timestamp) -> Timestamp {
+    DateTime::from_timestamp(instant.timestamp(), 0).expect("a second of an instant is an instant")
+}
+
+/// How long holds last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldTerms {
+    /// From the hold to its end.
+    pub ttl: TimeDelta,
+    /// From the hold to its end once it was extended.
+    pub extended_ttl: TimeDelta,
+}
+
+impl HoldTerms {
+    /// Holds of `ttl_secs` seconds, extended by [`HOLD_EXTENDED_FACTOR`].
+    ///
+    /// [`HOLD_EXTENDED_FACTOR`]: crate::limits::HOLD_EXTENDED_FACTOR
+    #[must_use]
+    pub fn of_secs(ttl_secs: u32) -> Self {
+        let secs = i64::from(ttl_secs);
+        Self {
+            ttl: TimeDelta::seconds(secs),
+            extended_ttl: TimeDelta::seconds(secs * i64::from(crate::limits::HOLD_EXTENDED_FACTOR)),
+        }
+    }
+
+    /// The first second at which a hold made at `held_at` no longer counts.
+    #[must_use]
+    pub fn end(&self, held_at: Timestamp) -> Timestamp {
+        whole_second(held_at) + self.ttl
+    }
+
+    /// The same, once the hold was extended.
+    #[must_use]
+    pub fn extended_end(&self, held_at: Timestamp) -> Timestamp {
+        whole_second(held_at) + self.extended_ttl
+    }
+}
+
+/// An instant as [`text`] in JSON and in items.
+pub mod as_text {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes [`super::text`].
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(instant: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::text(*instant))
+    }
+
+    /// Reads any RFC 3339 instant.
+    ///
+    /// # Errors
+    ///
+    /// If the text is none.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        Timestamp::deserialize(from)
+    }
+}
+
+/// An instant that may be missing, as [`text`].
+pub mod as_text_option {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes [`super::text`], or null.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(instant: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+        match instant {
+            Some(instant) => to.serialize_some(&super::text(*instant)),
+            None => to.serialize_none(),
+        }
+    }
+
+    /// Reads any RFC 3339 instant, or null.
+    ///
+    /// # Errors
+    ///
+    /// If the text is none.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+        Option::<Timestamp>::deserialize(from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_sort_as_instants_do() {
+        let instants = [0, 1, 500, 999, 1_000, 60_000].map(DateTime::from_timestamp_millis);
+        let texts = instants.map(|instant| text(instant.unwrap()));
+        assert!(texts.is_sorted());
+        assert_eq!(texts[2], "1970-01-01T00:00:00.500Z");
+    }
+
+    #[test]
+    fn a_hold_ends_on_a_whole_second_and_an_extension_counts_from_the_hold() {
+        let terms = HoldTerms::of_secs(300);
+        let held_at = DateTime::from_timestamp_millis(1_999).unwrap();
+        assert_eq!(terms.end(held_at), DateTime::from_timestamp(301, 0).unwrap());
+        assert_eq!(terms.extended_end(held_at), DateTime::from_timestamp(901, 0).unwrap());
+    }
+}
