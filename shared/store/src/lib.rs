@@ -1,0 +1,94 @@
+//! The only crate that speaks `DynamoDB`: keys, conditions, transactions, readers.
+//!
+//! An entity has one file ([`seat`], [`reservation`], [`payment`], [`show`], [`catalog`]) with its
+//! key, its attributes, its conditions and its reader. A use case has one file ([`hold`],
+//! [`settle`], [`cancel`], [`block`], [`seat_map`]) and says in its doc comment what it costs.
+//! Everything that writes goes through [`txn`], where a step and the reading of its refusal are
+//! added together.
+//!
+//! The condition guards, the domain explains: a refused write hands back the item it saw, and
+//! `domain` says why that item refuses. Where the two disagree, the answer is [`Fault::Corrupt`].
+//!
+//! The crate knows no HTTP, no Lambda and no clock.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+
+mod fault;
+mod item;
+mod meter;
+mod txn;
+
+mod catalog;
+mod payment;
+mod reservation;
+mod seat;
+mod show;
+
+mod block;
+mod cancel;
+mod hold;
+mod seat_map;
+mod settle;
+
+pub use block::BlockError;
+pub use cancel::{CancelError, Cancelled};
+pub use catalog::PutLayoutError;
+pub use fault::Fault;
+pub use hold::HoldError;
+pub use meter::Meter;
+pub use reservation::{Page, Position};
+pub use seat_map::TakenSeat;
+pub use settle::Settled;
+
+/// The names of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// Cities, films, theatres, auditoriums, layouts, shows.
+    pub catalog: String,
+    /// Claims on seats.
+    pub seats: String,
+    /// Reservations.
+    pub reservations: String,
+    /// Payments.
+    pub payments: String,
+}
+
+/// The tables, and a count of what using them costs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    tables: Arc<Tables>,
+    meter: Arc<Meter>,
+}
+
+impl Store {
+    /// A store over `tables`.
+    #[must_use]
+    pub fn new(client: Client, tables: Tables) -> Self {
+        Self { client, tables: Arc::new(tables), meter: Arc::default() }
+    }
+
+    /// Opens the connection, so that the first use need not: one read of an item that is not there
+    /// (half a unit). Whether it succeeds does not matter.
+    pub async fn connect(&self) {
+        let key = item::item([("pk", item::string("NOTHING")), ("sk", item::string("NOTHING"))]);
+        let read = self.client.get_item().table_name(&self.tables.catalog).set_key(Some(key));
+        if let Err(error) = read.send().await {
+            tracing::warn!(%error, "no connection at the start");
+        }
+    }
+
+    /// The same store with a count of its own, for one invocation.
+    #[must_use]
+    pub fn metered(&self) -> Self {
+        Self { meter: Arc::default(), ..self.clone() }
+    }
+
+    /// What was used so far.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+}

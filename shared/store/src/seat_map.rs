@@ -1,0 +1,118 @@
+//! The seat map: which seats of a show somebody has a claim on.
+
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{ReturnConsumedCapacity::Total, Select};
+use domain::id::{SeatId, SectionId, ShowId};
+use domain::time::Timestamp;
+use futures_util::future::try_join_all;
+
+use crate::item::{Item, seconds, string};
+use crate::{Fault, Store, seat as seats};
+
+/// A seat that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenSeat {
+    /// Which seat.
+    pub seat_id: SeatId,
+    /// How it is taken.
+    pub seat: domain::seat::Seat,
+}
+
+/// A hold that ended counts as none; there is no need to send it.
+const COUNTS: &str = "seat_status <> :held OR expires_at > :now";
+
+impl Store {
+    /// The seats of these sections that cannot be had at `now`.
+    ///
+    /// Costs one query per section (and one more per MB of claims), all at once: half a unit per
+    /// 4 KB of claims, and nothing for free seats, which have no items. The answer may be some
+    /// milliseconds behind; a hold is what decides.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`].
+    pub async fn taken_seats(
+        &self,
+        show: &ShowId,
+        sections: impl Iterator<Item = &SectionId>,
+        now: Timestamp,
+    ) -> Result<Vec<TakenSeat>, Fault> {
+        let queries = sections.map(|section| async move {
+            let mut taken = Vec::new();
+            let query = self.claims(show, section, now);
+            let query = query.projection_expression("sk, seat_status, reservation_id, expires_at");
+            self.each_page(query, |page| {
+                for item in page.items.unwrap_or_default() {
+                    taken.push(read(&item)?);
+                }
+                Ok(())
+            })
+            .await?;
+            Ok::<_, Fault>(taken)
+        });
+        Ok(try_join_all(queries).await?.concat())
+    }
+
+    /// How many seats of each of these sections cannot be had at `now`. Costs what
+    /// [`Store::taken_seats`] costs, but sends only the numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`].
+    pub async fn taken_counts(
+        &self,
+        show: &ShowId,
+        sections: impl Iterator<Item = &SectionId>,
+        now: Timestamp,
+    ) -> Result<Vec<usize>, Fault> {
+        let queries = sections.map(|section| async move {
+            let mut taken = 0;
+            let query = self.claims(show, section, now).select(Select::Count);
+            self.each_page(query, |page| {
+                taken += usize::try_from(page.count).unwrap_or_default();
+                Ok(())
+            })
+            .await?;
+            Ok::<_, Fault>(taken)
+        });
+        try_join_all(queries).await
+    }
+
+    fn claims(&self, show: &ShowId, section: &SectionId, now: Timestamp) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.tables.seats)
+            .key_condition_expression("pk = :partition")
+            .filter_expression(COUNTS)
+            .expression_attribute_values(":partition", string(seats::partition(show, section)))
+            .expression_attribute_values(":held", string("HELD"))
+            .expression_attribute_values(":now", seconds(now))
+    }
+
+    /// Runs `query` to its end, page by page.
+    pub(crate) async fn each_page(
+        &self,
+        query: QueryFluentBuilder,
+        mut each: impl FnMut(QueryOutput) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut start: Option<Item> = None;
+        loop {
+            self.meter.called();
+            let page = query.clone().set_exclusive_start_key(start).return_consumed_capacity(Total);
+            let mut page = page.send().await?;
+            self.meter.read(page.consumed_capacity());
+            start = page.last_evaluated_key.take();
+            each(page)?;
+            if start.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn read(item: &Item) -> Result<TakenSeat, Fault> {
+    let sort_key = item.get("sk").and_then(|value| value.as_s().ok());
+    let sort_key = sort_key.ok_or_else(|| Fault::Corrupt("seat: `sk` is missing".to_owned()))?;
+    Ok(TakenSeat { seat_id: seats::id_in(sort_key)?, seat: seats::read(Some(item))? })
+}
