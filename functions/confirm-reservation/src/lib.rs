@@ -1,0 +1,68 @@
+//! `POST /api/reservations/confirm`: book what is held, with a payment.
+
+use domain::id::{HoldToken, PaymentReference, ReservationId};
+use domain::settlement::{Case, Lateness};
+use domain::show::Status;
+use edge::{App, Note, Problem, Request, Response, accepted, ok, view};
+use store::Settled;
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Body {
+    hold_token: HoldToken,
+    payment_reference: PaymentReference,
+}
+
+/// Books the caller's hold if the provider has its money. Safe to repeat.
+///
+/// # Errors
+///
+/// 400 `invalid_request`; 402 `payment_failed`; 404 `not_found`; 409 `hold_expired`,
+/// `already_confirmed`, `already_cancelled`, `show_cancelled`; 422 `payment_mismatch`; 503
+/// `try_again`. Money that was captured and books nothing is owed back before this answers.
+pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
+    let user = request.user()?;
+    let Body { hold_token, payment_reference } = request.json()?;
+    let id = ReservationId::of(&user, &hold_token);
+    app.note(Note::HoldToken(&hold_token));
+    app.note(Note::Reservation(&id));
+    let reservation = app.store.reservation(&id).await?.ok_or(Problem::NotFound)?;
+    app.note(Note::Show(&reservation.show_id));
+    if reservation.is_booked_by(&payment_reference) {
+        return Ok(ok(&view::reservation(&reservation, request.now)));
+    }
+    let show = app.show(&reservation.show_id, request.now).await?;
+    let case = Case {
+        report: &app.payments()?.report(&payment_reference).await,
+        show_cancelled: show.status == Status::Cancelled,
+        lateness: Lateness::Refund,
+        terms: app.hold_terms(),
+        now: request.now,
+    };
+    answer(&app, &request, app.store.settle(reservation, &case).await?)
+}
+
+fn answer(app: &App, request: &Request, settled: Settled) -> Result<Response, Problem> {
+    match settled {
+        Settled::Booked { reservation, late } => {
+            let after = request.now - reservation.created_at;
+            app.note(Note::Confirmed { after_ms: after.num_milliseconds().unsigned_abs() });
+            if late {
+                app.note(Note::PaidLate);
+            }
+            Ok(ok(&view::reservation(&reservation, request.now)))
+        }
+        Settled::BookedBefore(reservation) => Ok(ok(&view::reservation(&reservation, request.now))),
+        Settled::Processing(reservation) => {
+            Ok(accepted(&view::reservation(&reservation, request.now)))
+        }
+        Settled::Declined => Err(Problem::PaymentFailed),
+        Settled::NotBooked { reason, refund } => {
+            if refund {
+                app.note(Note::RefundDue);
+            }
+            Err(reason.into())
+        }
+        Settled::Mismatch => Err(Problem::PaymentMismatch),
+    }
+}

@@ -1,0 +1,72 @@
+//! `POST /api/reservations/hold`: claim seats for a few minutes.
+
+use domain::id::{HoldToken, ReservationId, SeatId, ShowId, UserId};
+use domain::reservation::{Reservation, Status};
+use domain::seats::Seats;
+use domain::show::{Quote, Show};
+use edge::{App, Note, Problem, Request, Response, created, view};
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Body {
+    show_id: ShowId,
+    seat_ids: Vec<SeatId>,
+    hold_token: HoldToken,
+}
+
+/// Holds the seats named in the body for the caller, all or none.
+///
+/// # Errors
+///
+/// 400 `invalid_request`; 404 `not_found` for the show; 409 `seats_unavailable`,
+/// `show_not_on_sale`, `show_cancelled`, and `hold_expired` or `already_cancelled` where the token
+/// stands for a hold that is over; 422 `too_many_seats`, `duplicate_seats`, `unknown_seats`,
+/// `hold_token_reused`; 503 `try_again`.
+pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
+    let user = request.user()?;
+    let Body { show_id, seat_ids, hold_token } = request.json()?;
+    app.note(Note::Show(&show_id));
+    app.note(Note::HoldToken(&hold_token));
+    let seats = Seats::try_from(seat_ids)?;
+    let show = app.show(&show_id, request.now).await?;
+    let reservation = match show.sells_at(request.now) {
+        Ok(()) => {
+            let quote = show.quote(&seats, &*app.layout(&show, request.now).await?)?;
+            let wanted = pending(&app, &request, user, hold_token, &show, quote);
+            app.store.hold(&wanted, request.now).await?
+        }
+        Err(not_on_sale) => {
+            let id = ReservationId::of(&user, &hold_token);
+            let before = app.store.held_before(&id, &show_id, &seats, request.now).await?;
+            before.ok_or(not_on_sale)?
+        }
+    };
+    app.note(Note::Reservation(&reservation.id));
+    Ok(created(&view::reservation(&reservation, request.now)))
+}
+
+fn pending(
+    app: &App,
+    request: &Request,
+    user_id: UserId,
+    hold_token: HoldToken,
+    show: &Show,
+    quote: Quote,
+) -> Reservation {
+    Reservation {
+        id: ReservationId::of(&user_id, &hold_token),
+        user_id,
+        hold_token,
+        show_id: show.id.clone(),
+        show_starts_at: show.starts_at,
+        seats: quote.seats,
+        amount: quote.amount,
+        status: Status::Pending,
+        expires_at: app.hold_terms().end(request.now),
+        extended: false,
+        created_at: request.now,
+        confirmed_at: None,
+        cancelled_at: None,
+        payment: None,
+    }
+}

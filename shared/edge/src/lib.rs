@@ -1,0 +1,40 @@
+//! Where AWS ends: Lambda events, HTTP, tokens, the environment, the clock, payment providers,
+//! logs and metrics.
+//!
+//! A function is `async fn handle(app: App, request: Request) -> Result<Response, Problem>`:
+//! parse, call the store, shape the answer. [`serve`] runs it on Lambda; [`function`] makes the
+//! very same of it for the gateway on a desk and for tests.
+//!
+//! This crate has no booking rules. It is the only one that reads the clock, the environment and
+//! the random source.
+
+mod app;
+mod aws;
+mod cache;
+mod catalog;
+mod cursor;
+mod log;
+mod problem;
+mod request;
+mod response;
+mod serve;
+mod token;
+
+pub mod payment;
+pub mod view;
+
+pub use app::{App, Clock, MissingSetting, Settings, system_clock};
+pub use log::{LogTo, Note};
+pub use problem::{Problem, SEAT_TAKEN_DETAIL};
+pub use request::Request;
+pub use response::{Response, accepted, created, ok, ok_or_not_modified};
+pub use serve::{Function, function, serve};
+pub use token::{Role, TokenSettings};
+
+/// What a function's `main` fails with.
+pub use lambda_runtime::Error;
+
+/// `DynamoDB` calls and JSON make many small short-lived allocations; this allocator takes a sixth
+/// of the instructions off an SDK call.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

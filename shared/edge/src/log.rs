@@ -1,0 +1,216 @@
+//! One line per invocation: what happened, and CloudWatch metrics in the same line.
+//!
+//! The line is in the Embedded Metric Format (AWS, "Specification: Embedded metric format"), so
+//! CloudWatch makes metrics of it without any call. Its other members make it the access log. It
+//! never holds a token, a signature or a card.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use domain::id::{HoldToken, ReservationId, ShowId, UserId};
+use domain::time::Timestamp;
+use serde_json::{Map, Value, json};
+use store::Meter;
+
+/// Where the line about each invocation goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogTo {
+    /// To standard output, which Lambda sends to CloudWatch.
+    Stdout,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// Something worth noting about an invocation.
+#[derive(Debug, Clone, Copy)]
+pub enum Note<'a> {
+    /// Who asked.
+    User(&'a UserId),
+    /// About which show.
+    Show(&'a ShowId),
+    /// With which idempotency key.
+    HoldToken(&'a HoldToken),
+    /// About which reservation.
+    Reservation(&'a ReservationId),
+    /// A reservation was confirmed, so long after it was held.
+    Confirmed {
+        /// From the hold to the booking, in milliseconds.
+        after_ms: u64,
+    },
+    /// It was booked by a payment that came after the end of its hold.
+    PaidLate,
+    /// A refund became due.
+    RefundDue,
+    /// Seats that somebody else has were asked for.
+    SeatConflicts(usize),
+    /// A transaction lost every retry, or `DynamoDB` did not answer.
+    LockFailure,
+}
+
+/// Notes of one invocation.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    request_id: String,
+    since: Instant,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    properties: Map<String, Value>,
+    reservation_success: u64,
+    reservation_time_ms: Option<u64>,
+    seat_reservation_conflicts: usize,
+    seat_lock_failures: u64,
+    payments_late: u64,
+    refunds: u64,
+}
+
+impl Default for Invocation {
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl Invocation {
+    pub(crate) fn new(request_id: &str) -> Self {
+        Self { request_id: request_id.to_owned(), since: Instant::now(), notes: Mutex::default() }
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    pub(crate) fn note(&self, note: Note<'_>) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut property = |name: &str, text: &str| {
+            notes.properties.insert(name.to_owned(), Value::from(text));
+        };
+        match note {
+            Note::User(id) => property("user_id", id.as_str()),
+            Note::Show(id) => property("show_id", id.as_str()),
+            Note::HoldToken(token) => property("hold_token", token.as_str()),
+            Note::Reservation(id) => property("reservation_id", id.as_str()),
+            Note::Confirmed { after_ms } => {
+                notes.reservation_success += 1;
+                notes.reservation_time_ms = Some(after_ms);
+            }
+            Note::PaidLate => notes.payments_late += 1,
+            Note::RefundDue => notes.refunds += 1,
+            Note::SeatConflicts(seats) => notes.seat_reservation_conflicts += seats,
+            Note::LockFailure => notes.seat_lock_failures += 1,
+        }
+    }
+
+    /// The line about this invocation of `function`.
+    pub(crate) fn line(
+        &self,
+        function: &str,
+        status: u16,
+        code: Option<&str>,
+        meter: &Meter,
+        now: Timestamp,
+    ) -> String {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut metrics = Metrics::default();
+        metrics.add("duration", "Milliseconds", json!(self.since.elapsed().as_millis()));
+        metrics.add("round_trips", "Count", json!(meter.round_trips()));
+        metrics.add("write_units", "Count", units(meter.write_half_units()));
+        metrics.add("index_write_units", "Count", units(meter.index_write_half_units()));
+        metrics.add("read_units", "Count", units(meter.read_half_units()));
+        metrics.add("transaction_conflicts", "Count", json!(meter.conflicts()));
+        metrics.add("server_errors", "Count", json!(u8::from(status >= 500)));
+        match function {
+            "hold-seats" => {
+                let conflicts = json!(notes.seat_reservation_conflicts);
+                metrics.add("seat_reservation_conflicts", "Count", conflicts);
+            }
+            "confirm-reservation" => {
+                metrics.add("reservation_success", "Count", json!(notes.reservation_success));
+                metrics.add("payments_late", "Count", json!(notes.payments_late));
+            }
+            _ => {}
+        }
+        if notes.seat_lock_failures > 0 {
+            metrics.add("seat_lock_failures", "Count", json!(notes.seat_lock_failures));
+        }
+        if notes.refunds > 0 {
+            metrics.add("refunds", "Count", json!(notes.refunds));
+        }
+        if let Some(after_ms) = notes.reservation_time_ms {
+            metrics.add("reservation_time", "Milliseconds", json!(after_ms));
+        }
+        let mut line = metrics.line(now);
+        line.extend(notes.properties.clone());
+        line.insert("function".to_owned(), json!(function));
+        line.insert("request_id".to_owned(), json!(self.request_id));
+        line.insert("status".to_owned(), json!(status));
+        if let Some(code) = code {
+            line.insert("code".to_owned(), json!(code));
+        }
+        Value::Object(line).to_string()
+    }
+}
+
+fn units(halves: u64) -> Value {
+    #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "exact halves")]
+    let units = halves as f64 / 2.0;
+    json!(units)
+}
+
+#[derive(Default)]
+struct Metrics {
+    definitions: Vec<Value>,
+    values: Map<String, Value>,
+}
+
+impl Metrics {
+    fn add(&mut self, name: &'static str, unit: &'static str, value: Value) {
+        self.definitions.push(json!({"Name": name, "Unit": unit}));
+        self.values.insert(name.to_owned(), value);
+    }
+
+    fn line(self, now: Timestamp) -> Map<String, Value> {
+        let mut line = self.values;
+        let directive = json!({
+            "Timestamp": now.timestamp_millis(),
+            "CloudWatchMetrics": [{
+                "Namespace": "Marquee",
+                "Dimensions": [["function"]],
+                "Metrics": self.definitions,
+            }],
+        });
+        line.insert("_aws".to_owned(), directive);
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_an_embedded_metric_and_an_access_log() {
+        let invocation = Invocation::new("r-1");
+        invocation.note(Note::Show(&"s1".parse().unwrap()));
+        invocation.note(Note::SeatConflicts(2));
+        let now = Timestamp::from_timestamp(1, 0).unwrap();
+        let code = Some("seats_unavailable");
+        let line = invocation.line("hold-seats", 409, code, &Meter::default(), now);
+        let line: Value = serde_json::from_str(&line).unwrap();
+
+        assert_eq!(line["_aws"]["Timestamp"], 1_000);
+        let metrics = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(metrics["Dimensions"], json!([["function"]]));
+        assert_eq!(line["function"], "hold-seats", "the dimension's value");
+        for metric in metrics["Metrics"].as_array().unwrap() {
+            assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric} has no value");
+        }
+        assert_eq!(line["seat_reservation_conflicts"], 2);
+        assert_eq!((&line["show_id"], &line["status"]), (&json!("s1"), &json!(409)));
+        assert_eq!(
+            (&line["code"], &line["request_id"]),
+            (&json!("seats_unavailable"), &json!("r-1"))
+        );
+    }
+}

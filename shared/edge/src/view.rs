@@ -1,0 +1,332 @@
+//! How things look on the wire. One shape each, wherever they appear.
+
+use domain::catalog::{City, Movie};
+use domain::id::SeatId;
+use domain::layout::{Layout, Place};
+use domain::money::Money;
+use domain::reservation::Reservation;
+use domain::seat;
+use domain::show::Show;
+use domain::time::{Timestamp, text};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+
+use crate::cursor;
+
+/// A list with the cursor of what follows.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+/// `items`, and `next` as a cursor.
+pub fn list<T: Serialize, P: Serialize>(items: Vec<T>, next: Option<&P>) -> List<T> {
+    List { items, next_cursor: next.map(cursor::encode) }
+}
+
+/// The items behind `after`, `limit` at most, of a list that is ordered by `place`.
+pub fn page_of<'a, T, P: Ord>(
+    all: impl Iterator<Item = &'a T>,
+    after: Option<&P>,
+    limit: usize,
+    place: impl Fn(&T) -> P,
+) -> (Vec<&'a T>, Option<P>) {
+    let is_behind = |item: &&T| after.is_none_or(|after| place(item) > *after);
+    let mut items: Vec<&T> = all.filter(is_behind).take(limit + 1).collect();
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|last| place(last));
+    (items, next)
+}
+
+/// An amount of money.
+#[derive(Serialize)]
+pub struct MoneyView {
+    amount: u64,
+    currency: String,
+}
+
+fn money(money: Money) -> MoneyView {
+    MoneyView { amount: money.minor(), currency: money.currency().into() }
+}
+
+/// A city.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CityView<'a> {
+    city: &'a str,
+    name: &'a str,
+    time_zone: &'a str,
+}
+
+/// A city as it looks.
+#[must_use]
+pub fn city(city: &City) -> CityView<'_> {
+    CityView { city: city.id.as_str(), name: city.name.as_str(), time_zone: &city.time_zone }
+}
+
+/// A film.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MovieView<'a> {
+    movie_id: &'a str,
+    title: &'a str,
+    languages: &'a [String],
+    genres: &'a [String],
+    runtime_minutes: u16,
+    certificate: &'a str,
+}
+
+/// A film as it looks.
+#[must_use]
+pub fn movie(movie: &Movie) -> MovieView<'_> {
+    MovieView {
+        movie_id: movie.id.as_str(),
+        title: movie.title.as_str(),
+        languages: &movie.languages,
+        genres: &movie.genres,
+        runtime_minutes: movie.runtime_minutes,
+        certificate: &movie.certificate,
+    }
+}
+
+/// A show.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShowView<'a> {
+    show_id: &'a str,
+    movie: MovieRefView<'a>,
+    theatre: TheatreRefView<'a>,
+    auditorium: AuditoriumRefView<'a>,
+    city: &'a str,
+    starts_at: String,
+    ends_at: String,
+    language: &'a str,
+    screen_type: &'a str,
+    #[serde(serialize_with = "price_list")]
+    prices: &'a domain::show::PriceList,
+    status: domain::show::Status,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MovieRefView<'a> {
+    movie_id: &'a str,
+    title: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TheatreRefView<'a> {
+    theatre_id: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditoriumRefView<'a> {
+    auditorium_id: &'a str,
+    name: &'a str,
+    layout_version: u32,
+}
+
+fn price_list<S: Serializer>(list: &&domain::show::PriceList, to: S) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(None)?;
+    for (seat_type, price) in list.iter() {
+        map.serialize_entry(seat_type.as_str(), &money(price))?;
+    }
+    map.end()
+}
+
+/// A show as it looks.
+#[must_use]
+pub fn show(show: &Show) -> ShowView<'_> {
+    ShowView {
+        show_id: show.id.as_str(),
+        movie: MovieRefView { movie_id: show.movie.id.as_str(), title: show.movie.title.as_str() },
+        theatre: TheatreRefView {
+            theatre_id: show.theatre.id.as_str(),
+            name: show.theatre.name.as_str(),
+        },
+        auditorium: AuditoriumRefView {
+            auditorium_id: show.auditorium.id.as_str(),
+            name: show.auditorium.name.as_str(),
+            layout_version: show.auditorium.layout_version,
+        },
+        city: show.city_id.as_str(),
+        starts_at: text(show.starts_at),
+        ends_at: text(show.ends_at),
+        language: &show.language,
+        screen_type: &show.screen_type,
+        prices: &show.prices,
+        status: show.status,
+    }
+}
+
+/// A seat on the map.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeatView<'a> {
+    seat_id: SeatId,
+    section: &'a str,
+    row: &'a str,
+    number: u16,
+    seat_type: &'a str,
+    price: MoneyView,
+    status: &'static str,
+}
+
+/// The seats of a show, or of a section of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeatMapView<'a> {
+    show_id: &'a str,
+    items: Vec<SeatView<'a>>,
+}
+
+/// How many seats of each section can be had.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SectionsView<'a> {
+    show_id: &'a str,
+    sections: Vec<SectionView<'a>>,
+}
+
+/// How many seats of a section can be had.
+#[derive(Serialize)]
+pub struct SectionView<'a> {
+    section: &'a str,
+    total: usize,
+    available: usize,
+}
+
+/// The seats at `places` of a show. A seat of a type that the show does not sell is not shown.
+pub fn seat_map<'a>(
+    show: &'a Show,
+    layout: &'a Layout,
+    places: impl Iterator<Item = Place<'a>>,
+    status: impl Fn(&SeatId) -> &'static str,
+) -> SeatMapView<'a> {
+    let items = places.filter_map(|place| {
+        let seat_id = layout.seat_id(&place);
+        Some(SeatView {
+            section: place.section.id.as_str(),
+            row: &place.row.label,
+            number: place.number,
+            seat_type: place.seat_type.as_str(),
+            price: money(show.prices.of(place.seat_type)?),
+            status: status(&seat_id),
+            seat_id,
+        })
+    });
+    SeatMapView { show_id: show.id.as_str(), items: items.collect() }
+}
+
+/// The sections of a show with how many of their seats are taken.
+pub fn sections<'a>(show: &'a Show, layout: &'a Layout, taken: &[usize]) -> SectionsView<'a> {
+    let sections = layout.sections().iter().zip(taken).map(|(section, taken)| {
+        let total = section.seat_count();
+        SectionView { section: section.id.as_str(), total, available: total.saturating_sub(*taken) }
+    });
+    SectionsView { show_id: show.id.as_str(), sections: sections.collect() }
+}
+
+/// A seat's status.
+#[must_use]
+pub fn seat_status(seat: &seat::Seat) -> &'static str {
+    match seat {
+        seat::Seat::Available => "AVAILABLE",
+        seat::Seat::Held { .. } => "HELD",
+        seat::Seat::Booked { .. } => "BOOKED",
+        seat::Seat::Blocked => "BLOCKED",
+    }
+}
+
+/// A seat that refused.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConflictView<'a> {
+    seat_id: &'a SeatId,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available_at: Option<String>,
+}
+
+pub(crate) fn conflicts(seats: &[(SeatId, seat::Refusal)]) -> Vec<ConflictView<'_>> {
+    let conflict = |(seat_id, refusal): &'_ (SeatId, seat::Refusal)| {
+        let (status, until) = match refusal {
+            seat::Refusal::Held { until } => ("HELD", Some(*until)),
+            seat::Refusal::Booked => ("BOOKED", None),
+            seat::Refusal::Blocked => ("BLOCKED", None),
+            seat::Refusal::NotHeld => ("AVAILABLE", None),
+        };
+        (seat_id.clone(), status, until.map(text))
+    };
+    seats
+        .iter()
+        .map(|refused| {
+            let (_, status, available_at) = conflict(refused);
+            ConflictView { seat_id: &refused.0, status, available_at }
+        })
+        .collect()
+}
+
+/// A reservation.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReservationView<'a> {
+    reservation_id: &'a str,
+    hold_token: &'a str,
+    show_id: &'a str,
+    seats: Vec<PricedSeatView<'a>>,
+    amount: MoneyView,
+    status: domain::reservation::Status,
+    hold_expires_at: String,
+    payment: Option<PaymentView<'a>>,
+    created_at: String,
+    confirmed_at: Option<String>,
+    cancelled_at: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PricedSeatView<'a> {
+    seat_id: &'a str,
+    seat_type: &'a str,
+    price: MoneyView,
+}
+
+#[derive(Serialize)]
+struct PaymentView<'a> {
+    status: domain::payment::Status,
+    reference: &'a str,
+}
+
+/// A reservation as it looks at `now`.
+#[must_use]
+pub fn reservation(reservation: &Reservation, now: Timestamp) -> ReservationView<'_> {
+    let seats = reservation.seats.iter().map(|seat| PricedSeatView {
+        seat_id: seat.seat_id.as_str(),
+        seat_type: seat.seat_type.as_str(),
+        price: money(seat.price),
+    });
+    let payment = reservation.payment.as_ref().map(|payment| PaymentView {
+        status: payment.status,
+        reference: payment.reference.as_str(),
+    });
+    ReservationView {
+        reservation_id: reservation.id.as_str(),
+        hold_token: reservation.hold_token.as_str(),
+        show_id: reservation.show_id.as_str(),
+        seats: seats.collect(),
+        amount: money(reservation.amount),
+        status: reservation.status_at(now),
+        hold_expires_at: text(reservation.expires_at),
+        payment,
+        created_at: text(reservation.created_at),
+        confirmed_at: reservation.confirmed_at.map(text),
+        cancelled_at: reservation.cancelled_at.map(text),
+    }
+}
