@@ -1,0 +1,22 @@
+//! The functions by their logical ids in `template.yaml`.
+
+use edge::{App, Function, function};
+
+/// The function of this logical id, over `app`.
+#[must_use]
+pub fn by_id(id: &str, app: &App) -> Option<Function> {
+    let found = match id {
+        "ListCities" => function(app, "list-cities", list_cities::handle),
+        "ListMovies" => function(app, "list-movies", list_movies::handle),
+        "SearchShows" => function(app, "search-shows", search_shows::handle),
+        "GetShow" => function(app, "get-show", get_show::handle),
+        "GetSeatMap" => function(app, "get-seat-map", get_seat_map::handle),
+        "HoldSeats" => function(app, "hold-seats", hold_seats::handle),
+        "ConfirmReservation" => function(app, "confirm-reservation", confirm_reservation::handle),
+        "CancelReservation" => function(app, "cancel-reservation", cancel_reservation::handle),
+        "GetReservation" => function(app, "get-reservation", get_reservation::handle),
+        "ListReservations" => function(app, "list-reservations", list_reservations::handle),
+        _unknown => return None,
+    };
+    Some(found)
+}

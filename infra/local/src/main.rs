@@ -1,0 +1,124 @@
+//! `cargo run -p local`: Marquee whole, on this machine.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use domain::limits::HOLD_TTL_SECS;
+use domain::time::HoldTerms;
+use local::server::{Options, Server};
+use local::template::Error;
+use serde_json::Value;
+
+/// Marquee whole, on this machine: functions, gateway, DynamoDB and a payment provider.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The port of the HTTP API; 0 for any that is free.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+
+    /// Write what an outsider needs to know to this file, as JSON, once everything serves.
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+
+    /// The secret that signs tokens (HS256). Drawn anew at each start if not given.
+    #[arg(long, value_name = "SECRET")]
+    jwt_secret: Option<String>,
+
+    /// How long a hold lasts.
+    #[arg(long, value_name = "SECONDS", default_value_t = HOLD_TTL_SECS,
+        value_parser = clap::value_parser!(u32).range(1..=24 * 60 * 60))]
+    hold_seconds: u32,
+
+    /// Use DynamoDB Local or another compatible server instead of the embedded one.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    dynamodb: Option<String>,
+
+    /// Keep the embedded DynamoDB's data in this folder.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Start with an empty catalogue.
+    #[arg(long)]
+    no_demo: bool,
+
+    /// Never delete what is past its time. Nothing should notice.
+    #[arg(long)]
+    no_ttl: bool,
+
+    /// Tables without streams: the embedded DynamoDB is faster so, for measuring.
+    #[arg(long)]
+    no_streams: bool,
+
+    /// Print the log line, with its metrics, of each invocation.
+    #[arg(long)]
+    log: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let arguments = Arguments::parse();
+    #[expect(clippy::disallowed_methods, reason = "a secret is drawn where the program begins")]
+    let drawn = || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let options = Options {
+        port: arguments.port,
+        jwt_secret: arguments.jwt_secret.unwrap_or_else(drawn),
+        hold_terms: HoldTerms::of_secs(arguments.hold_seconds),
+        dynamodb_url: arguments.dynamodb,
+        data: arguments.data,
+        demo: !arguments.no_demo,
+        ttl: !arguments.no_ttl,
+        streams: !arguments.no_streams,
+        log: arguments.log,
+    };
+    let server = Server::start(&options, edge::system_clock()).await?;
+    let ready = server.ready();
+    if let Some(path) = &arguments.ready_file {
+        write_whole(path, &ready)?;
+    }
+    greet(&ready);
+    stopped().await?;
+    println!("stopping");
+    server.stop().await;
+    Ok(())
+}
+
+/// Writes a file that is never seen half written.
+fn write_whole(path: &Path, ready: &Value) -> Result<(), Error> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".part");
+    std::fs::write(&unfinished, format!("{ready:#}\n"))?;
+    std::fs::rename(&unfinished, path)?;
+    Ok(())
+}
+
+fn greet(ready: &Value) {
+    let text = |name: &str| ready[name].as_str().unwrap_or_default();
+    println!(
+        "Marquee serves at {url}, its DynamoDB at {dynamodb}. Ctrl-C stops it.
+
+export URL={url}
+export TOKEN={user}
+export ADMIN_TOKEN={admin}
+
+Try:
+  curl -s $URL/api/cities
+  curl -s \"$URL/api/shows?city=Delhi&movie=Inception&date=$(date +%F)\"
+  curl -s -H \"Authorization: Bearer $TOKEN\" $URL/api/reservations
+README.md books two seats from here.",
+        url = text("url"),
+        dynamodb = text("dynamodbUrl"),
+        user = text("userToken"),
+        admin = text("adminToken"),
+    );
+}
+
+/// Waits for Ctrl-C, or for the signal that ends services.
+async fn stopped() -> Result<(), Error> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! `template.yaml`, as far as a desk needs it: routes and tables.
+
+use aws_sdk_dynamodb::error::DisplayErrorContext;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
+    TimeToLiveSpecification,
+};
+use aws_sdk_dynamodb::{Client, operation::create_table::CreateTableError};
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+
+/// The template that is deployed, as it was when this was built.
+pub const TEXT: &str = include_str!("../../../template.yaml");
+
+/// Anything that goes wrong on a desk ends the program with its message.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The template.
+#[derive(Debug, Clone)]
+pub struct Template {
+    resources: serde_yaml_ng::Mapping,
+}
+
+/// A route of the HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Route {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path, with parameters in braces.
+    pub path: String,
+    /// The function's logical id, as `HoldSeats`.
+    pub function: String,
+}
+
+/// A table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Its logical id, as `Seats`.
+    pub id: String,
+    properties: TableProperties,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TableProperties {
+    attribute_definitions: Vec<Attribute>,
+    key_schema: Vec<Key>,
+    #[serde(default)]
+    global_secondary_indexes: Vec<Index>,
+    stream_specification: Option<Stream>,
+    time_to_live_specification: Option<TimeToLive>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attribute {
+    attribute_name: String,
+    attribute_type: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Key {
+    attribute_name: String,
+    key_type: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Index {
+    index_name: String,
+    key_schema: Vec<Key>,
+    projection: IndexProjection,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct IndexProjection {
+    projection_type: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Stream {
+    stream_view_type: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TimeToLive {
+    attribute_name: String,
+}
+
+impl Template {
+    /// Reads [`TEXT`].
+    ///
+    /// # Errors
+    ///
+    /// If it is no template.
+    pub fn read() -> Result<Self, Error> {
+        let template: Value = serde_yaml_ng::from_str(TEXT)?;
+        let resources = template.get("Resources").and_then(Value::as_mapping);
+        Ok(Self { resources: resources.ok_or("template.yaml has no Resources")?.clone() })
+    }
+
+    fn resources_of(&self, kind: &str) -> impl Iterator<Item = (String, &Value)> {
+        self.resources.iter().filter_map(move |(id, resource)| {
+            let is_of_kind = resource.get("Type").and_then(Value::as_str) == Some(kind);
+            Some((id.as_str()?.to_owned(), resource.get("Properties")?)).filter(|_| is_of_kind)
+        })
+    }
+
+    /// The routes of the HTTP API.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Route> {
+        let mut routes = Vec::new();
+        for (function, properties) in self.resources_of("AWS::Serverless::Function") {
+            let events = properties.get("Events").and_then(Value::as_mapping);
+            for event in events.into_iter().flat_map(serde_yaml_ng::Mapping::values) {
+                let text = |name| event.get("Properties")?.get(name)?.as_str().map(str::to_owned);
+                if let (Some(method), Some(path)) = (text("Method"), text("Path")) {
+                    let method = method.to_uppercase();
+                    routes.push(Route { method, path, function: function.clone() });
+                }
+            }
+        }
+        routes
+    }
+
+    /// The tables.
+    ///
+    /// # Errors
+    ///
+    /// If one is not described as expected.
+    pub fn tables(&self) -> Result<Vec<Table>, Error> {
+        let tables = self.resources_of("AWS::DynamoDB::Table");
+        tables
+            .map(|(id, properties)| {
+                let properties = serde_yaml_ng::from_value(properties.clone())?;
+                Ok(Table { id, properties })
+            })
+            .collect()
+    }
+}
+
+impl Table {
+    /// Makes the table, under `name`, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// Those of `CreateTable` and `UpdateTimeToLive`.
+    pub async fn create(&self, client: &Client, name: &str, streams: bool) -> Result<(), Error> {
+        let attributes = self.properties.attribute_definitions.iter().map(|attribute| {
+            AttributeDefinition::builder()
+                .attribute_name(&attribute.attribute_name)
+                .attribute_type(ScalarAttributeType::from(attribute.attribute_type.as_str()))
+                .build()
+        });
+        let indexes = self.properties.global_secondary_indexes.iter().map(|index| {
+            let projection = index.projection.projection_type.as_str();
+            let projection = ProjectionType::from(projection);
+            GlobalSecondaryIndex::builder()
+                .index_name(&index.index_name)
+                .set_key_schema(Some(keys(&index.key_schema)?))
+                .projection(Projection::builder().projection_type(projection).build())
+                .build()
+        });
+        let indexes = indexes.collect::<Result<Vec<_>, _>>()?;
+        let stream = self.properties.stream_specification.as_ref().filter(|_| streams);
+        let stream = stream.map(|stream| {
+            StreamSpecification::builder()
+                .stream_enabled(true)
+                .stream_view_type(StreamViewType::from(stream.stream_view_type.as_str()))
+                .build()
+        });
+        let created = client
+            .create_table()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest)
+            .set_attribute_definitions(Some(attributes.collect::<Result<_, _>>()?))
+            .set_key_schema(Some(keys(&self.properties.key_schema)?))
+            .set_global_secondary_indexes(Some(indexes).filter(|indexes| !indexes.is_empty()))
+            .set_stream_specification(stream.transpose()?)
+            .send()
+            .await;
+        match created.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+            Ok(_) => {}
+            Err(CreateTableError::ResourceInUseException(_)) => return Ok(()),
+            Err(error) => return Err(DisplayErrorContext(error).to_string().into()),
+        }
+        if let Some(ttl) = &self.properties.time_to_live_specification {
+            let ttl = TimeToLiveSpecification::builder()
+                .enabled(true)
+                .attribute_name(&ttl.attribute_name)
+                .build()?;
+            let update = client.update_time_to_live().table_name(name);
+            update.time_to_live_specification(ttl).send().await?;
+        }
+        Ok(())
+    }
+}
+
+fn keys(schema: &[Key]) -> Result<Vec<KeySchemaElement>, aws_sdk_dynamodb::error::BuildError> {
+    let keys = schema.iter().map(|key| {
+        KeySchemaElement::builder()
+            .attribute_name(&key.attribute_name)
+            .key_type(KeyType::from(key.key_type.as_str()))
+            .build()
+    });
+    keys.collect()
+}
