@@ -1,0 +1,131 @@
+//! `POST /api/reservations/confirm`.
+
+use chrono::TimeDelta;
+use domain::show::Status;
+use serde_json::json;
+
+use crate::world::{HOLD_SECS, World, movie};
+
+#[tokio::test]
+async fn money_in_time_books_the_seats() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    let payment = world.pay(&held, "succeed").await;
+    world.advance(TimeDelta::milliseconds(1_500));
+    let booked = world.confirm("ann", "t1", &payment).await.expect(200);
+    assert_eq!(booked["status"], "CONFIRMED");
+    assert_eq!(booked["confirmedAt"], domain::time::text(world.now()));
+    assert_eq!(booked["payment"], json!({"status": "SUCCESS", "reference": payment}));
+    assert_eq!(world.seat("A1").await, "BOOKED");
+    let seats = world.items(&world.tables.seats);
+    assert!(seats.iter().all(|seat| seat.get("expires_at").is_none()), "nothing for TTL to take");
+}
+
+#[tokio::test]
+async fn a_failed_payment_leaves_the_hold_for_another_card() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let failed = world.pay(&held, "fail").await;
+    assert_eq!(world.confirm("ann", "t1", &failed).await.problem(402), "payment_failed");
+    let path = format!("/api/reservations/{}", held["reservationId"].as_str().unwrap());
+    let shown = world.call("ann", "GET", &path, json!(null)).await.expect(200);
+    assert_eq!(
+        (&shown["status"], &shown["payment"]["status"]),
+        (&json!("PENDING"), &json!("FAILED"))
+    );
+
+    let other = world.pay(&held, "succeed").await;
+    let booked = world.confirm("ann", "t1", &other).await.expect(200);
+    assert_eq!(booked["payment"]["reference"], other);
+}
+
+#[tokio::test]
+async fn a_slow_payment_extends_the_hold_once_and_books_when_it_is_there() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    let payment = world.pay(&held, "stay_pending").await;
+    let waiting = world.confirm("ann", "t1", &payment).await.expect(202);
+    assert_eq!(
+        (&waiting["status"], &waiting["payment"]["status"]),
+        (&json!("PENDING"), &json!("PENDING"))
+    );
+    let end = world.now() + TimeDelta::seconds(3 * HOLD_SECS);
+    assert_eq!(waiting["holdExpiresAt"], domain::time::text(end), "15 minutes in all");
+
+    world.advance(TimeDelta::seconds(HOLD_SECS + 1));
+    assert_eq!(world.hold("bob", &["A1"], "t").await.problem(409), "seats_unavailable");
+    world.wire.take_calls();
+    let again = world.confirm("ann", "t1", &payment).await.expect(202);
+    assert_eq!(again["holdExpiresAt"], waiting["holdExpiresAt"], "the end moves once");
+    let writes = world.wire.take_calls();
+    assert!(writes.iter().all(|call| call.operation != "TransactWriteItems"), "nothing to write");
+
+    world.finish(&payment, "succeed").await;
+    assert_eq!(world.confirm("ann", "t1", &payment).await.expect(200)["status"], "CONFIRMED");
+    assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_counts_as_working_on_it() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "succeed").await;
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let cut_off = world.with_provider_at(&url);
+    let waiting = cut_off.confirm("ann", "t1", &payment).await.expect(202);
+    assert_eq!(waiting["payment"]["status"], "PENDING");
+
+    let booked = world.confirm("ann", "t1", &payment).await.expect(200);
+    assert_eq!(booked["status"], "CONFIRMED", "and the provider's word counts once it is back");
+}
+
+#[tokio::test]
+async fn a_payment_for_something_else_is_refused_and_not_touched() {
+    let world = World::new().await;
+    let ann = world.hold("ann", &["A1"], "t1").await.expect(201);
+    world.hold("bob", &["A2"], "t1").await.expect(201);
+    let anns = world.pay(&ann, "succeed").await;
+    assert_eq!(world.confirm("bob", "t1", &anns).await.problem(422), "payment_mismatch");
+    assert_eq!(world.confirm("bob", "t1", "no-such").await.problem(422), "payment_mismatch");
+    assert_eq!(world.payments(), []);
+    world.confirm("ann", "t1", &anns).await.expect(200);
+}
+
+#[tokio::test]
+async fn somebody_elses_hold_does_not_exist() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "succeed").await;
+    assert_eq!(world.confirm("bob", "t1", &payment).await.problem(404), "not_found");
+}
+
+#[tokio::test]
+async fn a_cancelled_show_gives_the_money_back() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "succeed").await;
+    world.put_show(&movie("inception", "Inception"), |show| show.status = Status::Cancelled).await;
+    world.advance(TimeDelta::seconds(6));
+    for _ in 0..2 {
+        assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "show_cancelled");
+    }
+    let back = ("REFUND_DUE".to_owned(), Some("SHOW_CANCELLED".to_owned()));
+    assert_eq!(world.payments(), [back]);
+}
+
+#[tokio::test]
+async fn a_slow_payment_for_a_dead_hold_is_kept_in_sight_for_its_refund() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "stay_pending").await;
+    world.advance(TimeDelta::seconds(HOLD_SECS));
+    assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "hold_expired");
+    assert_eq!(world.payments(), [("PENDING".to_owned(), None)]);
+
+    world.finish(&payment, "succeed").await;
+    assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "hold_expired");
+    let back = ("REFUND_DUE".to_owned(), Some("HOLD_EXPIRED".to_owned()));
+    assert_eq!(world.payments(), [back]);
+}

@@ -1,0 +1,118 @@
+//! What use cases cost, read off the calls that pass and the capacity that the answers tell.
+
+use serde_json::{Value, json};
+
+use crate::wire::Call;
+use crate::world::World;
+
+fn operations(calls: &[Call]) -> Vec<&str> {
+    calls.iter().map(|call| call.operation.as_str()).collect()
+}
+
+/// Write units of the tables themselves in an answer, without their indexes.
+fn write_units(answer: &Value) -> f64 {
+    let used = answer["ConsumedCapacity"].as_array().unwrap();
+    used.iter().map(|table| table["Table"]["CapacityUnits"].as_f64().unwrap()).sum()
+}
+
+/// A refused transaction answers no capacity, and is charged as if it had been carried out (AWS,
+/// "Capacity management for transactions"): two units per started KB of each step.
+fn write_units_asked(request: &Value) -> f64 {
+    let steps = request["TransactItems"].as_array().unwrap();
+    let kilobytes = |step: &Value| step.to_string().len().div_ceil(1_024).max(1);
+    #[expect(clippy::cast_precision_loss, reason = "small")]
+    let units = steps.iter().map(|step| 2 * kilobytes(&step["Put"]["Item"])).sum::<usize>() as f64;
+    units
+}
+
+#[tokio::test]
+async fn a_hold_costs_one_call_and_two_units_an_item_won_lost_or_repeated() {
+    let world = World::new().await;
+    world.get("/api/shows/show-1/seats").await.expect(200);
+    for seats in 1..=10_u32 {
+        let world = World::new().await;
+        world.get("/api/shows/show-1/seats").await.expect(200);
+        world.wire.take_calls();
+        let names: Vec<String> = (1..=seats).map(|number| format!("A{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let units = f64::from(2 * (seats + 1));
+
+        world.hold("ann", &names, "t1").await.expect(201);
+        let won = world.wire.take_calls();
+        assert_eq!(operations(&won), ["TransactWriteItems"], "{seats} seats, won");
+        assert_eq!(write_units(&won[0].answer), units, "{seats} seats, won");
+
+        world.hold("bob", &names, "t1").await.expect(409);
+        let lost = world.wire.take_calls();
+        assert_eq!(operations(&lost), ["TransactWriteItems"], "{seats} seats, lost");
+        assert_eq!(write_units_asked(&lost[0].request), units, "{seats} seats, lost");
+
+        world.hold("ann", &names, "t1").await.expect(201);
+        let repeated = world.wire.take_calls();
+        assert_eq!(operations(&repeated), ["TransactWriteItems"], "{seats} seats, repeated");
+        assert_eq!(write_units_asked(&repeated[0].request), units, "{seats} seats, repeated");
+    }
+}
+
+#[tokio::test]
+async fn a_cold_function_reads_the_show_and_its_layout_first() {
+    let world = World::new().await;
+    world.hold("ann", &["A1"], "t1").await.expect(201);
+    let calls = world.wire.take_calls();
+    assert_eq!(operations(&calls), ["GetItem", "GetItem", "TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn a_confirmation_and_a_cancellation_cost_a_read_and_a_transaction() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    let payment = world.pay(&held, "succeed").await;
+    world.wire.take_calls();
+    world.confirm("ann", "t1", &payment).await.expect(200);
+    let calls = world.wire.take_calls();
+    assert_eq!(operations(&calls), ["GetItem", "TransactWriteItems"]);
+    assert_eq!(write_units(&calls[1].answer), 2.0 * 4.0, "payment, reservation, two seats");
+
+    world.confirm("ann", "t1", &payment).await.expect(200);
+    assert_eq!(operations(&world.wire.take_calls()), ["GetItem"], "a repetition only reads");
+
+    world.cancel("ann", held["reservationId"].as_str().unwrap()).await.expect(200);
+    let calls = world.wire.take_calls();
+    assert_eq!(operations(&calls), ["GetItem", "TransactWriteItems"]);
+    assert_eq!(write_units(&calls[1].answer), 2.0 * 4.0);
+}
+
+#[tokio::test]
+async fn a_seat_map_costs_one_query_per_section_and_reads_only_what_is_taken() {
+    let world = World::new().await;
+    for show in ["show-1", "arena-show"] {
+        world.get(&format!("/api/shows/{show}/seats")).await.expect(200);
+    }
+    world.wire.take_calls();
+    for (path, sections) in [
+        ("/api/shows/show-1/seats", 1),
+        ("/api/shows/arena-show/seats", 3),
+        ("/api/shows/arena-show/seats?section=EAST", 1),
+    ] {
+        world.get(path).await.expect(200);
+        let calls = world.wire.take_calls();
+        assert_eq!(operations(&calls), vec!["Query"; sections], "{path}");
+        for call in calls {
+            assert_eq!(call.answer["Count"], json!(0), "{path}: nothing is taken");
+        }
+    }
+}
+
+/// Goal: the meter, and so the metrics, tell what the wire saw.
+#[tokio::test]
+async fn the_meter_counts_what_passes() {
+    let world = World::new().await;
+    let store = world.store.metered();
+    let show = "show-1".parse().unwrap();
+    store.show(&show).await.unwrap();
+    let blocked = [("MAIN".parse().unwrap(), "A1".parse().unwrap())];
+    store.block(&show, &blocked, world.now()).await.unwrap();
+    let meter = store.meter();
+    assert_eq!((meter.round_trips(), meter.write_half_units()), (2, 4));
+    assert_eq!(meter.read_half_units(), 2, "one consistent read of up to 4 KB");
+}

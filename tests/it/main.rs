@@ -1,0 +1,35 @@
+//! Marquee, tested through its handlers.
+//!
+//! Each test has a [`world`] of its own: tables in an embedded DynamoDB, a clock that stands still
+//! until it is moved, a sandbox provider. It calls functions by method and path, with the events
+//! that API Gateway sends, and every answer is checked against `openapi.yaml` on the way out.
+//! Faults are injected below the SDK, at its HTTP connector ([`wire`]).
+//!
+//! One file per endpoint, then the races of the design ([`races`]), the proofs ([`parity`],
+//! [`cost`], [`replay`]), and rules about the source ([`tidy`]).
+
+mod contract;
+mod wire;
+mod world;
+
+mod cancel_reservation;
+mod confirm_reservation;
+mod get_reservation;
+mod get_seat_map;
+mod get_show;
+mod hold_seats;
+mod list_cities;
+mod list_movies;
+mod list_reservations;
+mod search_shows;
+
+mod bad_input;
+mod cost;
+mod desk;
+mod events;
+mod parity;
+mod races;
+mod replay;
+mod seed;
+mod tidy;
+mod tokens;

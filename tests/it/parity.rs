@@ -1,0 +1,296 @@
+//! The table and the domain agree, for every seat, every command and every side of every instant.
+//!
+//! Method: put the item of each seat into the table, run the use case that carries the command
+//! out, and compare what it says with what [`Seat::apply`] says. Only this catches `<=` that
+//! became `<`: a race never meets the instant.
+
+use chrono::TimeDelta;
+use domain::id::{HoldToken, ReservationId, SeatId, SectionId, ShowId, UserId};
+use domain::money::Money;
+use domain::payment::{Outcome, Progress, Report};
+use domain::reservation::{PaymentSummary, PricedSeat, Reservation, Status};
+use domain::seat::{Command, Refusal, Seat};
+use domain::settlement::{Case, Lateness};
+use domain::time::{HoldTerms, Timestamp};
+use serde_json::{Value, json};
+use store::{BlockError, HoldError, Settled};
+
+use crate::world::World;
+
+/// When the seat's hold ends.
+const END: i64 = 2_000_000_000;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_timestamp(second, 0).unwrap()
+}
+
+fn user() -> UserId {
+    "ann".to_owned().try_into().unwrap()
+}
+
+fn token() -> HoldToken {
+    "t1".parse().unwrap()
+}
+
+fn ours() -> ReservationId {
+    ReservationId::of(&user(), &token())
+}
+
+/// Every kind of seat, with its item.
+fn seats() -> Vec<(Seat, Option<Value>)> {
+    let theirs: ReservationId = "theirs".parse().unwrap();
+    let key = json!({"pk": {"S": "SHOW#show-1#MAIN"}, "sk": {"S": "SEAT#A1"}});
+    let item = |status: &str, more: Value| {
+        let mut item = key.clone();
+        item["seat_status"] = json!({"S": status});
+        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Some(item)
+    };
+    let held = |by: &ReservationId| {
+        item("HELD", json!({"reservation_id": {"S": by}, "expires_at": {"N": END.to_string()}}))
+    };
+    let booked = |by: &ReservationId| item("BOOKED", json!({"reservation_id": {"S": by}}));
+    vec![
+        (Seat::Available, None),
+        (Seat::Held { reservation: ours(), expires_at: at(END) }, held(&ours())),
+        (Seat::Held { reservation: theirs.clone(), expires_at: at(END) }, held(&theirs)),
+        (Seat::Booked { reservation: ours() }, booked(&ours())),
+        (Seat::Booked { reservation: theirs.clone() }, booked(&theirs)),
+        (Seat::Blocked, item("BLOCKED", json!({}))),
+    ]
+}
+
+async fn world_with(item: Option<&Value>) -> World {
+    let world = World::new().await;
+    if let Some(item) = item {
+        put(&world, &world.tables.seats, item);
+    }
+    world
+}
+
+fn put(world: &World, table: &str, item: &Value) {
+    let request = json!({"TableName": table, "Item": item});
+    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+}
+
+/// A reservation of A1 in a state, live far beyond every instant that is tried.
+fn reservation(status: Status) -> Reservation {
+    let price = Money::new(500, "INR".parse().unwrap()).unwrap();
+    Reservation {
+        id: ours(),
+        user_id: user(),
+        hold_token: token(),
+        show_id: "show-1".parse().unwrap(),
+        show_starts_at: at(END + 10_000),
+        seats: vec![PricedSeat {
+            seat_id: "A1".parse().unwrap(),
+            section_id: "MAIN".parse().unwrap(),
+            seat_type: "REGULAR".parse().unwrap(),
+            price,
+        }],
+        amount: price,
+        status,
+        expires_at: at(END + 100),
+        extended: false,
+        created_at: at(END - 300),
+        confirmed_at: None,
+        cancelled_at: None,
+        payment: None,
+    }
+}
+
+/// Writes a reservation and, if it has one, the payment that booked it.
+async fn given(world: &World, reservation: &Reservation) {
+    let mut item = json!({
+        "pk": {"S": format!("RESERVATION#{}", reservation.id)},
+        "user_id": {"S": "ann"}, "hold_token": {"S": "t1"}, "show_id": {"S": "show-1"},
+        "show_starts_at": {"S": domain::time::text(reservation.show_starts_at)},
+        "seats": {"L": [{"M": {
+            "section_id": {"S": "MAIN"}, "seat_type": {"S": "REGULAR"},
+            "price_minor": {"N": "500"}, "seat_ids": {"L": [{"S": "A1"}]},
+        }}]},
+        "currency": {"S": "INR"}, "amount_minor": {"N": "500"},
+        "reservation_status": {"S": status_text(reservation.status)},
+        "expires_at": {"N": reservation.expires_at.timestamp().to_string()},
+        "hold_extended": {"BOOL": reservation.extended},
+        "created_at": {"S": domain::time::text(reservation.created_at)},
+    });
+    if let Some(payment) = &reservation.payment {
+        item["payment_provider"] = json!({"S": payment.provider});
+        item["payment_reference"] = json!({"S": payment.reference});
+        item["payment_status"] = json!({"S": "SUCCESS"});
+        put(
+            world,
+            &world.tables.payments,
+            &json!({
+                "pk": {"S": format!("PAYMENT#{}#{}", payment.provider, payment.reference)},
+                "reservation_id": {"S": reservation.id}, "payment_status": {"S": "SUCCESS"},
+                "amount_minor": {"N": "500"}, "currency": {"S": "INR"},
+                "created_at": {"S": domain::time::text(reservation.created_at)},
+            }),
+        );
+    }
+    put(world, &world.tables.reservations, &item);
+    let stored = world.store.reservation(&reservation.id).await.unwrap().unwrap();
+    assert_eq!(stored, *reservation, "the item says what the test means");
+}
+
+fn status_text(status: Status) -> String {
+    json!(status).as_str().unwrap().to_owned()
+}
+
+/// The seat that the table has now.
+async fn stored(world: &World) -> Seat {
+    let (show, section): (ShowId, SectionId) = ("show-1".parse().unwrap(), "MAIN".parse().unwrap());
+    let taken = world.store.taken_seats(&show, std::iter::once(&section), at(0)).await.unwrap();
+    let a1: SeatId = "A1".parse().unwrap();
+    taken.into_iter().find(|taken| taken.seat_id == a1).map_or(Seat::Available, |taken| taken.seat)
+}
+
+/// Compares what the table did with what the domain says, to the answer and to the item.
+async fn agree(
+    world: &World,
+    seat: &Seat,
+    command: &Command,
+    now: Timestamp,
+    table_says: Result<(), Option<Refusal>>,
+) {
+    let domain_says = seat.apply(command, now);
+    let what = format!("{seat:?} {command:?} at {now}");
+    match (&table_says, &domain_says) {
+        (Ok(()), Ok(after)) => assert_eq!(stored(world).await, *after, "{what}"),
+        (Err(reason), Err(refusal)) => {
+            assert!(reason.is_none_or(|reason| reason == *refusal), "{what}: {table_says:?}");
+            assert_eq!(stored(world).await, *seat, "{what}: refused, so unchanged");
+        }
+        _ => panic!("{what}: the table says {table_says:?}, the domain {domain_says:?}"),
+    }
+}
+
+const INSTANTS: [i64; 3] = [END - 1, END, END + 1];
+
+#[tokio::test]
+async fn hold() {
+    for (seat, item) in seats() {
+        for now in INSTANTS.map(at) {
+            let world = world_with(item.as_ref()).await;
+            let wanted = reservation(Status::Pending);
+            let expires_at = wanted.expires_at;
+            let command = Command::Hold { reservation: ours(), expires_at };
+            let says = match world.store.hold(&wanted, now).await {
+                Ok(_) => Ok(()),
+                Err(HoldError::Taken(taken)) => Err(Some(taken[0].1)),
+                Err(error) => panic!("{seat:?} at {now}: {error}"),
+            };
+            agree(&world, &seat, &command, now, says).await;
+        }
+    }
+}
+
+fn report(progress: Progress) -> Report {
+    Report {
+        provider: "sandbox".parse().unwrap(),
+        reference: "p1".parse().unwrap(),
+        outcome: Outcome::Known {
+            reservation_id: Some(ours()),
+            money: reservation(Status::Pending).amount,
+            progress,
+        },
+    }
+}
+
+async fn settle(
+    world: &World,
+    reservation: Reservation,
+    progress: Progress,
+    now: Timestamp,
+) -> Settled {
+    let case = Case {
+        report: &report(progress),
+        show_cancelled: false,
+        lateness: Lateness::Retake,
+        terms: HoldTerms::of_secs(300),
+        now,
+    };
+    world.store.settle(reservation, &case).await.unwrap()
+}
+
+#[tokio::test]
+async fn settlement() {
+    for (seat, item) in seats() {
+        for now in INSTANTS.map(at) {
+            let world = world_with(item.as_ref()).await;
+            let reservation = reservation(Status::Pending);
+            given(&world, &reservation).await;
+            let settled = settle(&world, reservation, Progress::Captured, now).await;
+            let says = if matches!(settled, Settled::Booked { .. }) { Ok(()) } else { Err(None) };
+            agree(&world, &seat, &Command::Settle { reservation: ours() }, now, says).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn extension() {
+    for (seat, item) in seats() {
+        for now in INSTANTS.map(at) {
+            let world = world_with(item.as_ref()).await;
+            let reservation = reservation(Status::Pending);
+            given(&world, &reservation).await;
+            let expires_at = reservation.created_at + TimeDelta::seconds(900);
+            let command = Command::Extend { reservation: ours(), expires_at };
+            let settled = settle(&world, reservation, Progress::Processing, now).await;
+            let says = if matches!(settled, Settled::Processing(_)) { Ok(()) } else { Err(None) };
+            agree(&world, &seat, &command, now, says).await;
+        }
+    }
+}
+
+/// The use case leaves a seat alone that is not its own, and says nothing of it; so what is
+/// compared is the item.
+#[tokio::test]
+async fn release_and_cancellation() {
+    for (seat, item) in seats() {
+        for now in INSTANTS.map(at) {
+            for (status, command) in [
+                (Status::Pending, Command::Release { reservation: ours() }),
+                (Status::Confirmed, Command::Cancel { reservation: ours() }),
+            ] {
+                let world = world_with(item.as_ref()).await;
+                let mut reservation = reservation(status);
+                reservation.payment = (status == Status::Confirmed).then(|| PaymentSummary {
+                    provider: "sandbox".parse().unwrap(),
+                    reference: "p1".parse().unwrap(),
+                    status: domain::payment::Status::Success,
+                });
+                given(&world, &reservation).await;
+                let cancelled = world.store.cancel(reservation, now).await.unwrap();
+                assert_eq!(cancelled.reservation.status, Status::Cancelled);
+                let expected = seat.apply(&command, now).unwrap_or_else(|_| seat.clone());
+                assert_eq!(stored(&world).await, expected, "{seat:?} {command:?} at {now}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn block_and_unblock() {
+    let places = [("MAIN".parse().unwrap(), "A1".parse().unwrap())];
+    let show: ShowId = "show-1".parse().unwrap();
+    for (seat, item) in seats() {
+        for now in INSTANTS.map(at) {
+            for command in [Command::Block, Command::Unblock] {
+                let world = world_with(item.as_ref()).await;
+                let done = match command {
+                    Command::Block => world.store.block(&show, &places, now).await,
+                    _ => world.store.unblock(&show, &places, now).await,
+                };
+                let says = match done {
+                    Ok(()) => Ok(()),
+                    Err(BlockError::Taken(taken)) => Err(Some(taken[0].1)),
+                    Err(error) => panic!("{seat:?} at {now}: {error}"),
+                };
+                agree(&world, &seat, &command, now, says).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! Races, and the right outcome: a test for each row of the design that needs no webhook and no
+//! stream, under the row's name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use domain::id::ReservationId;
+use domain::payment::{Outcome, Progress, RefundReason, Report};
+use domain::settlement::{Case, Lateness};
+use domain::time::Timestamp;
+use serde_json::{Value, json};
+use store::Settled;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::wire::Fault;
+use crate::world::{Answer, HOLD_SECS, World, movie};
+
+/// Sends holds together, each as a user of its own, and returns the answers in their order.
+async fn together(world: &Arc<World>, wanted: Vec<Vec<String>>) -> Vec<Answer> {
+    world.get("/api/shows/show-1/seats").await.expect(200);
+    let start = Arc::new(Barrier::new(wanted.len()));
+    let mut buyers = JoinSet::new();
+    for (buyer, seats) in wanted.into_iter().enumerate() {
+        let (world, start) = (Arc::clone(world), Arc::clone(&start));
+        buyers.spawn(async move {
+            let seats: Vec<&str> = seats.iter().map(String::as_str).collect();
+            start.wait().await;
+            (buyer, world.hold(&format!("buyer-{buyer}"), &seats, "t").await)
+        });
+    }
+    let mut answers = buyers.join_all().await;
+    answers.sort_by_key(|(buyer, _)| *buyer);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+fn seats(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wants_a1_a2_a3_and_b_wants_a3_a4_at_once() {
+    for _ in 0..20 {
+        let world = Arc::new(World::new().await);
+        let wanted = vec![seats(&["A1", "A2", "A3"]), seats(&["A3", "A4"])];
+        let answers = together(&world, wanted).await;
+        let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+        assert_eq!((won.len(), lost.len()), (1, 1), "{answers:?}");
+        let conflicts = lost[0].body["conflicts"].as_array().unwrap();
+        assert_eq!(conflicts.len(), 1);
+        assert_eq!(conflicts[0]["seatId"], "A3");
+        let held = world.items(&world.tables.seats).len();
+        assert_eq!(held, won[0].body["seats"].as_array().unwrap().len(), "the loser holds nothing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_buyers_one_seat() {
+    let world = Arc::new(World::new().await);
+    let answers = together(&world, vec![seats(&["A1"]); 100]).await;
+    let mut statuses: HashMap<u16, usize> = HashMap::new();
+    for answer in answers {
+        *statuses.entry(answer.status).or_default() += 1;
+    }
+    assert_eq!(statuses, HashMap::from([(201, 1), (409, 99)]));
+}
+
+/// Goal: no seat is ever sold twice. Method: 64 buyers each want a pair of neighbours out of
+/// twelve seats, and the winners' seats are counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn overlapping_holds_never_share_a_seat() {
+    let world = Arc::new(World::new().await);
+    let pair = |buyer: usize| {
+        let first = buyer * 7 % 11 + 1;
+        vec![format!("A{first}"), format!("A{}", first + 1)]
+    };
+    let answers = together(&world, (0..64).map(pair).collect()).await;
+    let mut owners: HashMap<String, Value> = HashMap::new();
+    for answer in answers.into_iter().filter(|answer| answer.status != 409) {
+        let reservation = answer.expect(201);
+        for seat in reservation["seats"].as_array().unwrap() {
+            let seat = seat["seatId"].as_str().unwrap().to_owned();
+            let before = owners.insert(seat.clone(), reservation["reservationId"].clone());
+            assert_eq!(before, None, "{seat} has two owners");
+        }
+    }
+    assert!(owners.len() >= 6, "somebody must win: {owners:?}");
+    for item in world.items(&world.tables.seats) {
+        let seat = item["sk"]["S"].as_str().unwrap().trim_start_matches("SEAT#").to_owned();
+        assert_eq!(owners.remove(&seat).as_ref(), item.get("reservation_id").map(|id| &id["S"]));
+    }
+    assert!(owners.is_empty(), "promised but not held: {owners:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn holds_of_one_show_that_share_no_seat() {
+    let world = Arc::new(World::new().await);
+    let rows = ["A", "B", "C"].iter();
+    let wanted: Vec<_> =
+        rows.flat_map(|row| (1..=12).map(move |number| vec![format!("{row}{number}")])).collect();
+    for answer in together(&world, wanted).await {
+        answer.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_second_before_expires_at_confirm_and_at_expires_at() {
+    for (before_the_end, status) in [(1_000, 200), (1, 200), (0, 409)] {
+        let world = World::new().await;
+        let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+        let payment = world.pay(&held, "succeed").await;
+        let end: Timestamp = held["holdExpiresAt"].as_str().unwrap().parse().unwrap();
+        world.set_now(end - TimeDelta::milliseconds(before_the_end));
+        let answer = world.confirm("ann", "t1", &payment).await;
+        assert_eq!(answer.status, status, "{before_the_end} ms before the end");
+        if status == 409 {
+            assert_eq!(answer.body["code"], "hold_expired");
+            world.hold("bob", &["A1"], "t1").await.expect(201);
+            let back = ("REFUND_DUE".to_owned(), Some("HOLD_EXPIRED".to_owned()));
+            assert_eq!(world.payments(), [back], "no money is kept for nothing");
+        }
+    }
+}
+
+/// TTL is off in every world until it is run by hand.
+#[tokio::test]
+async fn anyone_may_hold_the_seat_at_expires_at() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    let end: Timestamp = held["holdExpiresAt"].as_str().unwrap().parse().unwrap();
+    world.set_now(end - TimeDelta::milliseconds(1));
+    assert_eq!(world.hold("bob", &["A1"], "t1").await.problem(409), "seats_unavailable");
+    world.set_now(end);
+    let taken_over = world.hold("bob", &["A1"], "t2").await.expect(201);
+    let owner =
+        world.items(&world.tables.seats).into_iter().find(|item| item["sk"]["S"] == "SEAT#A1");
+    assert_eq!(owner.unwrap()["reservation_id"]["S"], taken_over["reservationId"]);
+}
+
+/// Goal: exactly one wins and no money is kept for nothing. Method: both at one instant, from two
+/// functions of which one is a second behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn confirm_and_a_takeover_at_the_same_instant() {
+    for _ in 0..20 {
+        let world = Arc::new(World::new().await);
+        let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+        let payment = world.pay(&held, "succeed").await;
+        let end: Timestamp = held["holdExpiresAt"].as_str().unwrap().parse().unwrap();
+        world.set_now(end);
+        let behind = world.with_provider_at(&world.provider_url);
+        behind.set_clock_only(end - TimeDelta::seconds(1));
+        let (confirmed, taken) =
+            tokio::join!(behind.confirm("ann", "t1", &payment), world.hold("bob", &["A1"], "t1"));
+        match (confirmed.status, taken.status) {
+            (200, 409) => assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]),
+            (409, 201) => {
+                assert_eq!(confirmed.body["code"], "hold_expired");
+                let back = ("REFUND_DUE".to_owned(), Some("SEATS_TAKEN".to_owned()));
+                assert_eq!(world.payments(), [back]);
+            }
+            both => panic!("{both:?}: {confirmed:?} {taken:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn clock_skew_of_2_s_between_functions() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "succeed").await;
+    let end: Timestamp = held["holdExpiresAt"].as_str().unwrap().parse().unwrap();
+    world.set_now(end);
+    world.hold("bob", &["A1"], "t1").await.expect(201);
+    world.set_now(end - TimeDelta::seconds(2));
+    let answer = world.confirm("ann", "t1", &payment).await;
+    assert_eq!(answer.problem(409), "hold_expired", "unfair, but no double sale");
+    let back = ("REFUND_DUE".to_owned(), Some("SEATS_TAKEN".to_owned()));
+    assert_eq!(world.payments(), [back]);
+}
+
+#[tokio::test]
+async fn the_seat_map_after_the_hold_ended_with_ttl_off() {
+    let world = World::new().await;
+    world.hold("ann", &["A1"], "t1").await.expect(201);
+    world.hold_of("ann", "arena-show", &["EAST-A1"], "t2").await.expect(201);
+    world.advance(TimeDelta::seconds(HOLD_SECS));
+    assert_eq!(world.seat("A1").await, "AVAILABLE");
+    let arena = world.get("/api/shows/arena-show/seats").await.expect(200);
+    assert_eq!(arena["sections"][2]["available"], 2_000);
+    assert_eq!(world.items(&world.tables.seats).len(), 2, "nobody swept");
+
+    assert_eq!(world.db.sweep_ttl().unwrap(), 2);
+    assert_eq!(world.seat("A1").await, "AVAILABLE", "and sweeping changes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn confirm_twice_at_once() {
+    for _ in 0..10 {
+        let world = World::new().await;
+        let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+        let payment = world.pay(&held, "succeed").await;
+        let (one, two) = tokio::join!(
+            world.confirm("ann", "t1", &payment),
+            world.confirm("ann", "t1", &payment)
+        );
+        assert_eq!(one.expect(200), two.expect(200), "one booking, the same answer");
+        assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
+    }
+}
+
+/// Settles as the webhook will: late money books if it can.
+async fn settle_late(world: &World, held: &Value, reference: &str) -> Settled {
+    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
+    let reservation = world.store.reservation(&id).await.unwrap().unwrap();
+    let report = Report {
+        provider: "sandbox".parse().unwrap(),
+        reference: reference.parse().unwrap(),
+        outcome: Outcome::Known {
+            reservation_id: Some(id),
+            money: reservation.amount,
+            progress: Progress::Captured,
+        },
+    };
+    let case = Case {
+        report: &report,
+        show_cancelled: false,
+        lateness: Lateness::Retake,
+        terms: world.app.hold_terms(),
+        now: world.now(),
+    };
+    world.store.settle(reservation, &case).await.unwrap()
+}
+
+#[tokio::test]
+async fn payment_after_expiry_all_seats_free() {
+    for swept in [false, true] {
+        let world = World::new().await;
+        let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+        world.advance(TimeDelta::seconds(HOLD_SECS));
+        if swept {
+            world.db.sweep_ttl().unwrap();
+        }
+        let settled = settle_late(&world, &held, "p1").await;
+        assert!(matches!(settled, Settled::Booked { late: true, .. }), "{settled:?}");
+        assert_eq!(world.seat("A2").await, "BOOKED");
+        let again = settle_late(&world, &held, "p1").await;
+        assert!(matches!(again, Settled::BookedBefore(_)), "{again:?}");
+        assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
+    }
+}
+
+#[tokio::test]
+async fn payment_after_expiry_one_seat_gone() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    world.advance(TimeDelta::seconds(HOLD_SECS));
+    world.hold("bob", &["A2"], "t1").await.expect(201);
+    for first in [true, false] {
+        let settled = settle_late(&world, &held, "p1").await;
+        let expected = Settled::NotBooked { reason: RefundReason::SeatsTaken, refund: first };
+        assert_eq!(settled, expected, "refunded once");
+    }
+    let back = ("REFUND_DUE".to_owned(), Some("SEATS_TAKEN".to_owned()));
+    assert_eq!(world.payments(), [back]);
+    let path = format!("/api/reservations/{}", held["reservationId"].as_str().unwrap());
+    let shown = world.call("ann", "GET", &path, Value::Null).await.expect(200);
+    assert_eq!(
+        (&shown["status"], &shown["payment"]["status"]),
+        (&json!("FAILED"), &json!("REFUND_DUE"))
+    );
+    assert_ne!(world.seat("A1").await, "BOOKED", "never half");
+}
+
+#[tokio::test]
+async fn payment_after_expiry_and_the_show_has_begun() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    world.advance(TimeDelta::days(1));
+    let settled = settle_late(&world, &held, "p1").await;
+    assert_eq!(settled, Settled::NotBooked { reason: RefundReason::ShowBegun, refund: true });
+}
+
+#[tokio::test]
+async fn payment_after_cancel() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "succeed").await;
+    world.cancel("ann", held["reservationId"].as_str().unwrap()).await.expect(200);
+    for _ in 0..2 {
+        assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "already_cancelled");
+    }
+    let back = ("REFUND_DUE".to_owned(), Some("PAID_AFTER_CANCEL".to_owned()));
+    assert_eq!(world.payments(), [back]);
+    assert_eq!(world.seat("A1").await, "AVAILABLE");
+}
+
+#[tokio::test]
+async fn a_second_payment() {
+    let world = World::new().await;
+    let booked = world.book("ann", &["A1"], "t1").await;
+    let second = world.pay(&booked, "succeed").await;
+    for _ in 0..2 {
+        assert_eq!(world.confirm("ann", "t1", &second).await.problem(409), "already_confirmed");
+    }
+    let mut payments = world.payments();
+    payments.sort();
+    let back = ("REFUND_DUE".to_owned(), Some("SECOND_PAYMENT".to_owned()));
+    assert_eq!(payments, [back, ("SUCCESS".to_owned(), None)]);
+    let first = booked["payment"]["reference"].as_str().unwrap();
+    assert_eq!(world.confirm("ann", "t1", first).await.expect(200), booked);
+}
+
+#[tokio::test]
+async fn a_wrong_amount_or_currency() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    for (amount, currency) in [(1, "INR"), (45_001, "INR"), (45_000, "USD")] {
+        let wrong = world.pay_amount(&held, &json!(amount), &json!(currency), "succeed").await;
+        let answer = world.confirm("ann", "t1", &wrong).await;
+        assert_eq!(answer.problem(422), "payment_mismatch", "{amount} {currency}");
+    }
+    let back = ("REFUND_DUE".to_owned(), Some("WRONG_AMOUNT".to_owned()));
+    assert_eq!(world.payments(), vec![back; 3]);
+    let right = world.pay(&held, "succeed").await;
+    world.confirm("ann", "t1", &right).await.expect(200);
+}
+
+#[tokio::test]
+async fn failed_then_captured() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "stay_pending").await;
+    world.confirm("ann", "t1", &payment).await.expect(202);
+    world.finish(&payment, "fail").await;
+    assert_eq!(world.confirm("ann", "t1", &payment).await.problem(402), "payment_failed");
+    let settled = settle_late(&world, &held, &payment).await;
+    assert!(matches!(settled, Settled::Booked { .. }), "a late authorisation: {settled:?}");
+    assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
+}
+
+#[tokio::test]
+async fn captured_then_failed() {
+    let world = World::new().await;
+    let booked = world.book("ann", &["A1"], "t1").await;
+    let reference = booked["payment"]["reference"].as_str().unwrap();
+    let id: ReservationId = booked["reservationId"].as_str().unwrap().parse().unwrap();
+    let reservation = world.store.reservation(&id).await.unwrap().unwrap();
+    let report = Report {
+        provider: "sandbox".parse().unwrap(),
+        reference: reference.parse().unwrap(),
+        outcome: Outcome::Known {
+            reservation_id: Some(id),
+            money: reservation.amount,
+            progress: Progress::Failed,
+        },
+    };
+    let case = Case {
+        report: &report,
+        show_cancelled: false,
+        lateness: Lateness::Retake,
+        terms: world.app.hold_terms(),
+        now: world.now(),
+    };
+    let settled = world.store.settle(reservation, &case).await.unwrap();
+    assert!(matches!(settled, Settled::BookedBefore(_)), "{settled:?}");
+    assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
+}
+
+/// Goal: one terminal state, and the losers are told it. Method: both at once, many times.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn cancel_against_confirm() {
+    for _ in 0..20 {
+        let world = World::new().await;
+        let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+        let payment = world.pay(&held, "succeed").await;
+        let id = held["reservationId"].as_str().unwrap();
+        let (confirmed, cancelled) =
+            tokio::join!(world.confirm("ann", "t1", &payment), world.cancel("ann", id));
+        let cancelled = cancelled.expect(200);
+        let reason = match confirmed.status {
+            200 => "BOOKING_CANCELLED",
+            _ => {
+                assert_eq!(confirmed.problem(409), "already_cancelled");
+                "PAID_AFTER_CANCEL"
+            }
+        };
+        assert_eq!(cancelled["status"], "CANCELLED");
+        assert_eq!(world.payments(), [("REFUND_DUE".to_owned(), Some(reason.to_owned()))]);
+        assert_eq!(world.items(&world.tables.seats).len(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn cancel_against_cancel() {
+    for _ in 0..10 {
+        let world = World::new().await;
+        let booked = world.book("ann", &["A1"], "t1").await;
+        let id = booked["reservationId"].as_str().unwrap();
+        let (one, two) = tokio::join!(world.cancel("ann", id), world.cancel("ann", id));
+        assert_eq!(one.expect(200), two.expect(200));
+        assert_eq!(world.payments().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_price_changed_between_hold_and_confirm() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    world
+        .put_show(&movie("inception", "Inception"), |show| {
+            let dearer = [("REGULAR".parse().unwrap(), 99_000)];
+            let list = domain::show::PriceList::new("INR".parse().unwrap(), dearer.into());
+            show.prices = list.unwrap();
+        })
+        .await;
+    world.advance(TimeDelta::seconds(6));
+    let payment = world.pay(&held, "succeed").await;
+    let booked = world.confirm("ann", "t1", &payment).await.expect(200);
+    assert_eq!(booked["amount"], held["amount"], "the hold's price");
+    let other = world.hold("bob", &["A2"], "t1").await.expect(201);
+    assert_eq!(other["amount"]["amount"], 99_000, "the new price for a new hold");
+}
+
+/// Goal: the function dies before it replies. Method: nothing of its memory is left, only tables.
+#[tokio::test]
+async fn the_function_dies_before_it_replies() {
+    let world = World::new().await;
+    world.get("/api/shows/show-1/seats").await.expect(200);
+    world.wire.inject("TransactWriteItems", Fault::LoseAnswer, 3);
+    world.hold("ann", &["A1"], "t1").await.expect(503);
+    let cold = world.with_provider_at(&world.provider_url);
+    let held = cold.hold("ann", &["A1"], "t1").await.expect(201);
+    assert_eq!(held["createdAt"], domain::time::text(world.now()), "the first answer");
+}
+
+#[tokio::test]
+async fn the_same_seat_twice_eleven_seats_an_unknown_seat_a_started_show() {
+    let world = World::new().await;
+    let eleven: Vec<String> = (1..=11).map(|number| format!("A{number}")).collect();
+    let eleven: Vec<&str> = eleven.iter().map(String::as_str).collect();
+    let twice = world.hold("ann", &["A1", "A2", "A1"], "t1").await;
+    assert_eq!(twice.problem(422), "duplicate_seats");
+    assert_eq!(world.hold("ann", &eleven, "t1").await.problem(422), "too_many_seats");
+    assert_eq!(world.hold("ann", &["A1", "Z9"], "t1").await.problem(422), "unknown_seats");
+    let begun = world.hold_of("ann", "begun", &["A1"], "t1").await;
+    assert_eq!(begun.problem(409), "show_not_on_sale");
+    assert_eq!(world.items(&world.tables.seats).len(), 0, "nothing held");
+    assert_eq!(world.items(&world.tables.reservations).len(), 0);
+}

@@ -1,0 +1,122 @@
+//! The wire between the SDK and DynamoDB: what passes is written down, and faults can be put on
+//! it. Everything above it is real, retries included.
+
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use local::dynamodb::{Embedded, operation_of};
+use serde_json::{Value, json};
+
+/// A fault of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The call is carried out, and its answer is lost.
+    LoseAnswer,
+    /// Another transaction is on the same items.
+    TransactionConflict,
+    /// Too many calls.
+    Throttle,
+    /// Nobody answers, nothing is carried out.
+    Down,
+}
+
+/// A call that passed.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) operation: String,
+    pub(crate) request: Value,
+    pub(crate) answer: Value,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    to: Embedded,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<Call>,
+    faults: Vec<(&'static str, Fault)>,
+}
+
+impl Wire {
+    pub(crate) fn new(to: Embedded) -> Self {
+        Self { to, state: Arc::default() }
+    }
+
+    /// The next `times` calls of `operation` fail.
+    pub(crate) fn inject(&self, operation: &'static str, fault: Fault, times: usize) {
+        let mut state = self.state.lock().unwrap();
+        state.faults.extend(std::iter::repeat_n((operation, fault), times));
+    }
+
+    /// The calls that passed since they were last taken.
+    pub(crate) fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.state.lock().unwrap().calls)
+    }
+
+    /// Faults that nothing has met yet.
+    pub(crate) fn faults_left(&self) -> usize {
+        self.state.lock().unwrap().faults.len()
+    }
+
+    fn next_fault(&self, operation: &str) -> Option<Fault> {
+        let faults = &mut self.state.lock().unwrap().faults;
+        let next = faults.iter().position(|(of, _)| *of == operation)?;
+        Some(faults.remove(next).1)
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let operation = operation_of(&request).unwrap_or_default().to_owned();
+        let sent = json_of(request.body());
+        let answer = match self.next_fault(&operation) {
+            None => self.to.answer(&request),
+            Some(Fault::LoseAnswer) => {
+                let _ = self.to.answer(&request);
+                return lost("the answer is lost");
+            }
+            Some(Fault::Down) => return lost("nobody answers"),
+            Some(Fault::TransactionConflict) => conflict(&sent),
+            Some(Fault::Throttle) => refused(json!({
+                "__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException",
+                "message": "Rate exceeded",
+            })),
+        };
+        let call = Call { operation, request: sent, answer: json_of(answer.body()) };
+        self.state.lock().unwrap().calls.push(call);
+        HttpConnectorFuture::ready(Ok(answer))
+    }
+}
+
+fn lost(why: &'static str) -> HttpConnectorFuture {
+    HttpConnectorFuture::ready(Err(ConnectorError::io(why.into())))
+}
+
+fn json_of(body: &SdkBody) -> Value {
+    body.bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default()
+}
+
+fn refused(answer: Value) -> HttpResponse {
+    HttpResponse::new(400.try_into().unwrap(), SdkBody::from(answer.to_string()))
+}
+
+/// What DynamoDB says when another transaction is on the first item.
+fn conflict(sent: &Value) -> HttpResponse {
+    let steps = sent["TransactItems"].as_array().map_or(0, Vec::len);
+    let mut reasons = vec![json!({"Code": "None"}); steps];
+    reasons[0] = json!({
+        "Code": "TransactionConflict",
+        "Message": "Transaction is ongoing for the item",
+    });
+    refused(json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+        "CancellationReasons": reasons,
+    }))
+}
