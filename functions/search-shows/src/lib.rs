@@ -4,7 +4,7 @@ use domain::catalog::city_id;
 use domain::id::ShowId;
 use domain::search::ShowFilter;
 use domain::show::Show;
-use domain::time::Timestamp;
+use domain::time::{Timestamp, day};
 use edge::{App, Problem, Request, Response, ok, view};
 
 /// Lists the shows of a city's day by start, as far as they match.
@@ -15,8 +15,8 @@ use edge::{App, Problem, Request, Response, ok, view};
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
     let (after, limit) = (request.cursor::<(Timestamp, ShowId)>()?, request.limit()?);
     let city = request.required_query("city")?;
-    let date = request.required_query("date")?.parse();
-    let date = date.map_err(|_| Problem::Invalid("`date` is no day YYYY-MM-DD".to_owned()))?;
+    let date = day(request.required_query("date")?);
+    let date = date.ok_or_else(|| Problem::Invalid("`date` is no day YYYY-MM-DD".to_owned()))?;
     let filter = ShowFilter::new(
         request.query("movie"),
         request.query("language"),

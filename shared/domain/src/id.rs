@@ -1,6 +1,7 @@
 //! Names: one type per kind, parsed where they enter, trusted from there on.
 //!
-//! No id can hold a `#`, so ids can be joined with it into keys without any escaping.
+//! No id can hold a `#`, so ids can be joined with it into keys without any escaping; and none is
+//! `.` or `..`, so they can be put into paths.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +24,8 @@ fn check(text: &str) -> Result<(), InvalidId> {
         return Err(InvalidId::Length);
     }
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._:~-".contains(&byte);
-    if text.bytes().all(legal) { Ok(()) } else { Err(InvalidId::Character) }
+    let is_path = text.bytes().all(|byte| byte == b'.');
+    if text.bytes().all(legal) && !is_path { Ok(()) } else { Err(InvalidId::Character) }
 }
 
 macro_rules! id {
@@ -191,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_id_cannot_break_out_of_its_key() {
-        for text in ["", "a#b", "a b", "a/b", "ä", "a\nb", &"x".repeat(129)] {
+        for text in ["", ".", "..", "a#b", "a b", "a/b", "ä", "a\nb", &"x".repeat(129)] {
             assert!(text.parse::<ShowId>().is_err(), "{text:?}");
         }
         for text in ["abc", "uuid-1234", "N12-A7", "a.b_c:d~e", &"x".repeat(128)] {

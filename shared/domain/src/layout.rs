@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::id::{SeatId, SeatType, SectionId};
 use crate::limits::{
     AISLES_PER_ROW_MAX, LAYOUT_ROWS_MAX, LAYOUT_RUNS_MAX, LAYOUT_SEATS_MAX, SEAT_NUMBER_MAX,
-    SECTIONS_MAX,
+    SEAT_TYPE_CHARS_MAX, SECTION_ID_CHARS_MAX, SECTION_SEATS_MAX, SECTIONS_MAX,
 };
 
 /// The seats of an auditorium. Checked: every seat has one name, and every name one seat.
@@ -96,8 +96,13 @@ pub enum InvalidLayout {
     #[error("row `{0}`: a row's label is one to three letters")]
     Label(String),
     /// A section's name.
-    #[error("section `{0}`: a section's id has no dash")]
+    #[error(
+        "section `{0}`: a section's id has no dash and at most {SECTION_ID_CHARS_MAX} characters"
+    )]
     SectionId(String),
+    /// A seat type's name.
+    #[error("seat type `{0}`: a seat type has at most {SEAT_TYPE_CHARS_MAX} characters")]
+    SeatType(String),
     /// A row's seats.
     #[error("row {0}: seat numbers run from 1 to {SEAT_NUMBER_MAX} and ascend")]
     Numbers(String),
@@ -160,7 +165,13 @@ impl Section {
     /// How many seats it has.
     #[must_use]
     pub fn seat_count(&self) -> usize {
-        self.rows.iter().flat_map(|row| &row.runs).map(Run::seat_count).sum()
+        self.seat_count_of(|_| true)
+    }
+
+    /// How many seats it has of the types that `sold` says yes to.
+    pub fn seat_count_of(&self, sold: impl Fn(&SeatType) -> bool) -> usize {
+        let runs = self.rows.iter().flat_map(|row| &row.runs);
+        runs.filter(|run| sold(&run.seat_type)).map(Run::seat_count).sum()
     }
 
     /// Its seats, front to back, by ascending number.
@@ -205,13 +216,15 @@ impl TryFrom<RawLayout> for Layout {
         }
         let mut ids = BTreeSet::new();
         for section in &sections {
-            if section.id.as_str().contains('-') || section.id.as_str().len() > 32 {
-                return Err(InvalidLayout::SectionId(section.id.to_string()));
+            let id = section.id.as_str();
+            if id.contains('-') || id.len() > SECTION_ID_CHARS_MAX {
+                return Err(InvalidLayout::SectionId(id.to_owned()));
             }
             if !ids.insert(&section.id) {
                 return Err(InvalidLayout::Repeated(format!("section {}", section.id)));
             }
             check_rows(section)?;
+            at_most(section.seat_count(), "seats in a section", SECTION_SEATS_MAX)?;
         }
         let layout = Self { sections };
         at_most(layout.seat_count(), "seats", LAYOUT_SEATS_MAX)?;
@@ -246,6 +259,9 @@ fn check_rows(section: &Section) -> Result<(), InvalidLayout> {
                 return Err(InvalidLayout::Numbers(name));
             }
             before = run.last;
+            if run.seat_type.as_str().len() > SEAT_TYPE_CHARS_MAX {
+                return Err(InvalidLayout::SeatType(run.seat_type.to_string()));
+            }
         }
         at_most(row.aisles_after.len(), "aisles in a row", AISLES_PER_ROW_MAX)?;
         let of_the_row =
@@ -324,7 +340,7 @@ mod tests {
             (layout(vec![section("S", vec![])]), "section S has no seats"),
             (
                 layout(vec![section("S-1", vec![good()])]),
-                "section `S-1`: a section's id has no dash",
+                "section `S-1`: a section's id has no dash and at most 24 characters",
             ),
             (layout(vec![section("S", vec![good(), good()])]), "row A of section S is there twice"),
             (

@@ -29,11 +29,18 @@ pub const NAME_CHARS_MAX: usize = 200;
 /// enough that every sum stays exact in a JSON number (2^53).
 pub const AMOUNT_MINOR_MAX: u64 = 1_000_000_000_000;
 
-/// Rows in a layout. With [`LAYOUT_RUNS_MAX`] it keeps the layout below the 400 KB of one item.
+/// Rows in a layout. With the next three it keeps the layout below the 400 KB of one item, which
+/// `tests/it/limits.rs` tries with the largest there is.
 pub const LAYOUT_ROWS_MAX: usize = 2_500;
 
 /// Runs of one seat type in a layout.
-pub const LAYOUT_RUNS_MAX: usize = 5_000;
+pub const LAYOUT_RUNS_MAX: usize = 3_000;
+
+/// Characters of a seat type in a layout.
+pub const SEAT_TYPE_CHARS_MAX: usize = 24;
+
+/// Characters of a section's id.
+pub const SECTION_ID_CHARS_MAX: usize = 24;
 
 /// Aisles in one row.
 pub const AISLES_PER_ROW_MAX: usize = 8;
@@ -44,11 +51,14 @@ pub const LAYOUT_SEATS_MAX: usize = 150_000;
 /// Sections in a layout. Each costs one query when a whole seat map is asked for.
 pub const SECTIONS_MAX: usize = 200;
 
+/// Seats in a section. A seat is some 200 bytes of JSON at most, and Lambda answers at most 6 MB.
+pub const SECTION_SEATS_MAX: usize = 25_000;
+
 /// The highest seat number in a row.
 pub const SEAT_NUMBER_MAX: u16 = 999;
 
-/// Seats that one seat map answer lists. A seat is about 140 bytes of JSON, and Lambda answers at
-/// most 6 MB; beyond this a client asks section by section.
+/// Seats that one seat map answer lists without being asked for a section. More is slow to send and
+/// more than anybody looks at; beyond this a client asks section by section.
 pub const SEAT_MAP_SEATS_MAX: usize = 5_000;
 
 /// Items in one page of a list, if the client does not say.
@@ -63,5 +73,7 @@ const _: () = assert!(SEATS_PER_HOLD_MAX + 2 <= TRANSACTION_STEPS_MAX);
 const _: () = assert!(HOLD_EXTENDED_FACTOR >= 1);
 /// A whole hold at the dearest price does not overflow.
 const _: () = assert!(AMOUNT_MINOR_MAX <= u64::MAX / SEATS_PER_HOLD_MAX as u64);
+/// A section's seat map fits one answer.
+const _: () = assert!(SECTION_SEATS_MAX * 200 < 6_000_000);
 /// A default page is a legal page.
 const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);

@@ -11,7 +11,6 @@ use crate::id::{HoldToken, PaymentReference, Provider, ReservationId, SeatId, Se
 use crate::id::{SeatType, ShowId, UserId};
 use crate::money::Money;
 use crate::payment;
-use crate::seats::Seats;
 use crate::time::Timestamp;
 
 /// Where a reservation is in its life.
@@ -162,17 +161,29 @@ impl Reservation {
         }
     }
 
-    /// Whether `seats` of `show` is what this reservation was made for.
-    #[must_use]
-    pub fn is_for(&self, show: &ShowId, seats: &Seats) -> bool {
-        self.show_id == *show && self.seats.iter().map(|seat| &seat.seat_id).eq(seats.iter())
+    /// Its seats' names, in ascending order.
+    pub fn seat_ids(&self) -> impl Iterator<Item = &SeatId> {
+        self.seats.iter().map(|seat| &seat.seat_id)
     }
 
-    /// Whether the payment `reference` booked it.
+    /// Whether these seats of `show`, in ascending order, are what this reservation was made for.
+    pub fn is_for<'a>(&self, show: &ShowId, seats: impl Iterator<Item = &'a SeatId>) -> bool {
+        self.show_id == *show && self.seat_ids().eq(seats)
+    }
+
+    /// Whether this payment is the one it last heard of.
     #[must_use]
-    pub fn is_booked_by(&self, reference: &PaymentReference) -> bool {
-        let by = |payment: &PaymentSummary| payment.reference == *reference;
-        self.status == Status::Confirmed && self.payment.as_ref().is_some_and(by)
+    pub fn has_heard_of(&self, provider: &Provider, reference: &PaymentReference) -> bool {
+        let is = |payment: &PaymentSummary| {
+            payment.reference == *reference && payment.provider == *provider
+        };
+        self.payment.as_ref().is_some_and(is)
+    }
+
+    /// Whether this payment booked it.
+    #[must_use]
+    pub fn is_booked_by(&self, provider: &Provider, reference: &PaymentReference) -> bool {
+        self.status == Status::Confirmed && self.has_heard_of(provider, reference)
     }
 
     /// How it ends if its customer cancels at `now`: the new status, or why not.

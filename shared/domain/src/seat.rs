@@ -37,6 +37,20 @@ pub enum Seat {
     Blocked,
 }
 
+/// How a seat looks from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// It can be had.
+    Available,
+    /// Somebody is about to pay for it.
+    Held,
+    /// It is sold.
+    Booked,
+    /// The house keeps it.
+    Blocked,
+}
+
 /// What can be asked of a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -95,8 +109,8 @@ impl Seat {
     /// The seat after `command` at `now`, or why it refuses.
     ///
     /// Pure: the same three values give the same answer, on every machine and in every retry. A
-    /// hold that ended counts as none, whether or not its item was swept. Only `Release` and
-    /// `Cancel` look at the item as it stands: they free what is theirs and leave even a dead
+    /// hold that ended counts as none, whether or not its item was swept. Only `Release`, `Cancel`
+    /// and `Unblock` look at the item as it stands: they free what is theirs and leave even a dead
     /// claim of somebody else alone, so that its end is told once, as an expiry.
     ///
     /// # Errors
@@ -104,16 +118,20 @@ impl Seat {
     /// A [`Refusal`].
     pub fn apply(&self, command: &Command, now: Timestamp) -> Result<Self, Refusal> {
         match (self, command) {
-            (Self::Available, Command::Release { .. } | Command::Cancel { .. }) => {
-                Ok(Self::Available)
-            }
+            (
+                Self::Available,
+                Command::Release { .. } | Command::Cancel { .. } | Command::Unblock,
+            )
+            | (Self::Blocked, Command::Unblock) => Ok(Self::Available),
             (Self::Held { reservation, .. }, Command::Release { reservation: by })
             | (Self::Booked { reservation }, Command::Cancel { reservation: by })
                 if reservation == by =>
             {
                 Ok(Self::Available)
             }
-            (seat, Command::Release { .. } | Command::Cancel { .. }) => Err(seat.refusal()),
+            (seat, Command::Release { .. } | Command::Cancel { .. } | Command::Unblock) => {
+                Err(seat.refusal())
+            }
 
             (seat, command) => seat.at(now).apply_live(command),
         }
@@ -149,8 +167,6 @@ impl Seat {
             {
                 Ok(Self::Booked { reservation: by.clone() })
             }
-
-            (Self::Available | Self::Blocked, Command::Unblock) => Ok(Self::Available),
 
             (seat, _refused) => Err(seat.refusal()),
         }
@@ -249,5 +265,6 @@ mod tests {
         check(&Seat::Blocked, &Command::Block, 0, Err(Refusal::Blocked));
         check(&Seat::Blocked, &Command::Unblock, 0, Ok(Seat::Available));
         check(&booked("theirs"), &Command::Unblock, 0, Err(Refusal::Booked));
+        check(&held("theirs", 100), &Command::Unblock, 100, Err(Refusal::Held { until: at(100) }));
     }
 }

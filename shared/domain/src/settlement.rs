@@ -44,10 +44,13 @@ pub enum Decision {
         /// Whether the reservation ends by it, as FAILED.
         ends: bool,
     },
-    /// No money moved, and none can any more. Nothing to write.
+    /// No money came. Payment FAILED; the reservation stays what it is, for this reason.
     Over(RefundReason),
     /// Not a payment for this reservation. Nothing is ours to write.
     Mismatch,
+    /// The provider knows no such payment, though we noted it while it did not answer. Payment
+    /// FAILED, so that nobody asks for it again.
+    Forget,
 }
 
 /// Everything a decision is made upon, besides the reservation.
@@ -69,11 +72,13 @@ impl Case<'_> {
     /// Decides what the report means for `reservation`.
     #[must_use]
     pub fn decide(&self, reservation: &Reservation) -> Decision {
-        if reservation.is_booked_by(&self.report.reference) {
+        let Report { provider, reference, .. } = self.report;
+        if reservation.is_booked_by(provider, reference) {
             return Decision::Done;
         }
         let obstacle = self.obstacle(reservation);
         match &self.report.outcome {
+            Outcome::Unknown if reservation.has_heard_of(provider, reference) => Decision::Forget,
             Outcome::Unknown => Decision::Mismatch,
             Outcome::Known { reservation_id, .. }
                 if reservation_id.as_ref() != Some(&reservation.id) =>

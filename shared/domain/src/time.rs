@@ -1,6 +1,6 @@
 //! Instants. Whoever needs one is given it: no function here asks what time it is.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 
 /// An instant in UTC, to the millisecond.
 pub type Timestamp = DateTime<Utc>;
@@ -17,6 +17,13 @@ pub fn text(instant: Timestamp) -> String {
 #[must_use]
 pub fn whole_second(instant: Timestamp) -> Timestamp {
     DateTime::from_timestamp(instant.timestamp(), 0).expect("a second of an instant is an instant")
+}
+
+/// The day that `text` is, if it is one, written `YYYY-MM-DD` and not otherwise.
+#[must_use]
+pub fn day(text: &str) -> Option<NaiveDate> {
+    let has_four_digits_of_year = text.len() == "YYYY-MM-DD".len();
+    text.parse().ok().filter(|day: &NaiveDate| has_four_digits_of_year && day.to_string() == text)
 }
 
 /// How long holds last.
@@ -115,6 +122,14 @@ mod tests {
         let texts = instants.map(|instant| text(instant.unwrap()));
         assert!(texts.is_sorted());
         assert_eq!(texts[2], "1970-01-01T00:00:00.500Z");
+    }
+
+    #[test]
+    fn a_day_has_one_spelling() {
+        assert!(day("2026-11-23").is_some());
+        for text in ["2026-1-2", " 2026-11-23", "+12345-01-01", "2025-13-40", "23-11-2026", ""] {
+            assert_eq!(day(text), None, "{text:?}");
+        }
     }
 
     #[test]
