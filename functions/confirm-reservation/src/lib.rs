@@ -28,12 +28,13 @@ pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
     app.note(Note::Reservation(&id));
     let reservation = app.store.reservation(&id).await?.ok_or(Problem::NotFound)?;
     app.note(Note::Show(&reservation.show_id));
-    if reservation.is_booked_by(&payment_reference) {
+    let payments = app.payments()?;
+    if reservation.is_booked_by(payments.name(), &payment_reference) {
         return Ok(ok(&view::reservation(&reservation, request.now)));
     }
     let show = app.show(&reservation.show_id, request.now).await?;
     let case = Case {
-        report: &app.payments()?.report(&payment_reference).await,
+        report: &payments.report(&payment_reference).await,
         show_cancelled: show.status == Status::Cancelled,
         lateness: Lateness::Refund,
         terms: app.hold_terms(),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::id::SeatId;
 use domain::layout::{Layout, Section};
 use domain::limits::SEAT_MAP_SEATS_MAX;
+use domain::seat::Status;
 use domain::show::Show;
 use edge::{App, Note, Problem, Request, Response, ok_or_not_modified, view};
 
@@ -44,9 +45,9 @@ async fn seats(
 ) -> Result<Response, Problem> {
     let ids = sections.iter().map(|section| &section.id);
     let taken = app.store.taken_seats(&show.id, ids, request.now).await?;
-    let taken: HashMap<SeatId, &str> =
-        taken.into_iter().map(|taken| (taken.seat_id, view::seat_status(&taken.seat))).collect();
-    let status = |seat: &SeatId| taken.get(seat).copied().unwrap_or("AVAILABLE");
+    let taken: HashMap<SeatId, Status> =
+        taken.into_iter().map(|taken| (taken.seat_id, taken.status)).collect();
+    let status = |seat: &SeatId| taken.get(seat).copied().unwrap_or(Status::Available);
     let places = sections.iter().flat_map(Section::places);
     Ok(ok_or_not_modified(request, &view::seat_map(show, layout, places, status)))
 }

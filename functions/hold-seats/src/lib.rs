@@ -1,6 +1,6 @@
 //! `POST /api/reservations/hold`: claim seats for a few minutes.
 
-use domain::id::{HoldToken, ReservationId, SeatId, ShowId, UserId};
+use domain::id::{HoldToken, ReservationId, SeatId, ShowId};
 use domain::reservation::{Reservation, Status};
 use domain::seats::Seats;
 use domain::show::{Quote, Show};
@@ -28,45 +28,41 @@ pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
     app.note(Note::Show(&show_id));
     app.note(Note::HoldToken(&hold_token));
     let seats = Seats::try_from(seat_ids)?;
+    let id = ReservationId::of(&user, &hold_token);
+    app.note(Note::Reservation(&id));
     let show = app.show(&show_id, request.now).await?;
-    let reservation = match show.sells_at(request.now) {
-        Ok(()) => {
-            let quote = show.quote(&seats, &*app.layout(&show, request.now).await?)?;
-            let wanted = pending(&app, &request, user, hold_token, &show, quote);
+    let reservation = match quote(&app, &request, &show, &seats).await {
+        Ok(quote) => {
+            let wanted = Reservation {
+                id,
+                user_id: user,
+                hold_token,
+                show_id,
+                show_starts_at: show.starts_at,
+                seats: quote.seats,
+                amount: quote.amount,
+                status: Status::Pending,
+                expires_at: app.hold_terms().end(request.now),
+                extended: false,
+                created_at: request.now,
+                confirmed_at: None,
+                cancelled_at: None,
+                payment: None,
+            };
             app.store.hold(&wanted, request.now).await?
         }
-        Err(not_on_sale) => {
-            let id = ReservationId::of(&user, &hold_token);
+        // It may have sold when this hold was made: a retry gets the first answer.
+        Err(problem) => {
             let before = app.store.held_before(&id, &show_id, &seats, request.now).await?;
-            before.ok_or(not_on_sale)?
+            before.ok_or(problem)?
         }
     };
-    app.note(Note::Reservation(&reservation.id));
     Ok(created(&view::reservation(&reservation, request.now)))
 }
 
-fn pending(
-    app: &App,
-    request: &Request,
-    user_id: UserId,
-    hold_token: HoldToken,
-    show: &Show,
-    quote: Quote,
-) -> Reservation {
-    Reservation {
-        id: ReservationId::of(&user_id, &hold_token),
-        user_id,
-        hold_token,
-        show_id: show.id.clone(),
-        show_starts_at: show.starts_at,
-        seats: quote.seats,
-        amount: quote.amount,
-        status: Status::Pending,
-        expires_at: app.hold_terms().end(request.now),
-        extended: false,
-        created_at: request.now,
-        confirmed_at: None,
-        cancelled_at: None,
-        payment: None,
-    }
+/// What the seats cost now, if the show sells them now.
+async fn quote(app: &App, request: &Request, show: &Show, seats: &Seats) -> Result<Quote, Problem> {
+    show.sells_at(request.now)?;
+    let layout = app.layout(show, request.now).await?;
+    Ok(show.quote(seats, &layout)?)
 }

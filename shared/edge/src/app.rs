@@ -55,7 +55,12 @@ impl Settings {
         Self::from_variables(&std::env::vars().collect())
     }
 
-    fn from_variables(variables: &BTreeMap<String, String>) -> Result<Self, MissingSetting> {
+    /// Reads the settings from these variables.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingSetting`] names the first variable that is.
+    pub fn from_variables(variables: &BTreeMap<String, String>) -> Result<Self, MissingSetting> {
         let find = |name| variables.get(name).filter(|value| !value.is_empty()).cloned();
         let need = |name| find(name).ok_or(MissingSetting(name));
         let hold_secs = match find("HOLD_SECONDS") {

@@ -1,13 +1,14 @@
 //! The catalogue as a warm function knows it. What sells is decided by the tables; what there is
 //! to sell may be some seconds old.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use domain::catalog::{City, Movie};
 use domain::id::{AuditoriumId, CityId, ShowId};
 use domain::layout::Layout;
-use domain::show::Show;
+use domain::show::{AuditoriumRef, Show};
 use domain::time::Timestamp;
 use store::Fault;
 
@@ -24,6 +25,21 @@ pub(crate) struct Caches {
     pub(crate) movies: Cache<CityId, Arc<[Movie]>>,
 }
 
+/// What `cache` has of `key`, or what `load` brings.
+async fn remembered<K: Clone + Eq + Hash, V: Clone>(
+    cache: &Cache<K, V>,
+    key: K,
+    now: Timestamp,
+    load: impl Future<Output = Result<V, Problem>>,
+) -> Result<V, Problem> {
+    if let Some(value) = cache.get(&key, now) {
+        return Ok(value);
+    }
+    let value = load.await?;
+    cache.put(key, value.clone(), now);
+    Ok(value)
+}
+
 impl App {
     /// A show. Costs a read, or nothing if it was read in the last 5 seconds.
     ///
@@ -31,12 +47,11 @@ impl App {
     ///
     /// [`Problem::NotFound`], or a fault.
     pub async fn show(&self, id: &ShowId, now: Timestamp) -> Result<Arc<Show>, Problem> {
-        if let Some(show) = self.caches().shows.get(id, now) {
-            return Ok(show);
-        }
-        let show = Arc::new(self.store.show(id).await?.ok_or(Problem::NotFound)?);
-        self.caches().shows.put(id.clone(), Arc::clone(&show), now);
-        Ok(show)
+        let load = async {
+            let show = self.store.show(id).await?;
+            show.map(Arc::new).ok_or(Problem::NotFound)
+        };
+        remembered(&self.caches().shows, id.clone(), now, load).await
     }
 
     /// The layout that a show is sold under. Costs a read, or nothing if it was read before: it
@@ -46,16 +61,13 @@ impl App {
     ///
     /// A fault.
     pub async fn layout(&self, show: &Show, now: Timestamp) -> Result<Arc<Layout>, Problem> {
-        let auditorium = &show.auditorium;
-        let key = (auditorium.id.clone(), auditorium.layout_version);
-        if let Some(layout) = self.caches().layouts.get(&key, now) {
-            return Ok(layout);
-        }
-        let found = self.store.layout(&auditorium.id, auditorium.layout_version).await?;
-        let missing = || Fault::Corrupt(format!("show {} has no layout", show.id));
-        let layout = Arc::new(found.ok_or_else(missing)?);
-        self.caches().layouts.put(key, Arc::clone(&layout), now);
-        Ok(layout)
+        let AuditoriumRef { id, layout_version, .. } = &show.auditorium;
+        let load = async {
+            let layout = self.store.layout(id, *layout_version).await?;
+            let missing = || Fault::Corrupt(format!("show {} has no layout", show.id));
+            Ok(layout.map(Arc::new).ok_or_else(missing)?)
+        };
+        remembered(&self.caches().layouts, (id.clone(), *layout_version), now, load).await
     }
 
     /// The shows of a city's day, by start. Costs a query, or nothing if it was asked in the last
@@ -70,13 +82,8 @@ impl App {
         date: NaiveDate,
         now: Timestamp,
     ) -> Result<Arc<[Show]>, Problem> {
-        let key = (city.clone(), date);
-        if let Some(shows) = self.caches().days.get(&key, now) {
-            return Ok(shows);
-        }
-        let shows: Arc<[Show]> = self.store.shows_on(city, date).await?.into();
-        self.caches().days.put(key, Arc::clone(&shows), now);
-        Ok(shows)
+        let load = async { Ok(self.store.shows_on(city, date).await?.into()) };
+        remembered(&self.caches().days, (city.clone(), date), now, load).await
     }
 
     /// Every city. Costs a query, or nothing if it was asked in the last minute.
@@ -85,12 +92,8 @@ impl App {
     ///
     /// A fault.
     pub async fn cities(&self, now: Timestamp) -> Result<Arc<[City]>, Problem> {
-        if let Some(cities) = self.caches().cities.get(&(), now) {
-            return Ok(cities);
-        }
-        let cities: Arc<[City]> = self.store.cities().await?.into();
-        self.caches().cities.put((), Arc::clone(&cities), now);
-        Ok(cities)
+        let load = async { Ok(self.store.cities().await?.into()) };
+        remembered(&self.caches().cities, (), now, load).await
     }
 
     /// The films that a city shows, by title. Costs a query, or nothing if it was asked in the
@@ -100,11 +103,7 @@ impl App {
     ///
     /// A fault.
     pub async fn movies_in(&self, city: &CityId, now: Timestamp) -> Result<Arc<[Movie]>, Problem> {
-        if let Some(movies) = self.caches().movies.get(city, now) {
-            return Ok(movies);
-        }
-        let movies: Arc<[Movie]> = self.store.movies_in(city, now).await?.into();
-        self.caches().movies.put(city.clone(), Arc::clone(&movies), now);
-        Ok(movies)
+        let load = async { Ok(self.store.movies_in(city, now).await?.into()) };
+        remembered(&self.caches().movies, city.clone(), now, load).await
     }
 }

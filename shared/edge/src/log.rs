@@ -43,8 +43,6 @@ pub enum Note<'a> {
     RefundDue,
     /// Seats that somebody else has were asked for.
     SeatConflicts(usize),
-    /// A transaction lost every retry, or `DynamoDB` did not answer.
-    LockFailure,
 }
 
 /// Notes of one invocation.
@@ -61,7 +59,6 @@ struct Notes {
     reservation_success: u64,
     reservation_time_ms: Option<u64>,
     seat_reservation_conflicts: usize,
-    seat_lock_failures: u64,
     payments_late: u64,
     refunds: u64,
 }
@@ -98,7 +95,6 @@ impl Invocation {
             Note::PaidLate => notes.payments_late += 1,
             Note::RefundDue => notes.refunds += 1,
             Note::SeatConflicts(seats) => notes.seat_reservation_conflicts += seats,
-            Note::LockFailure => notes.seat_lock_failures += 1,
         }
     }
 
@@ -131,8 +127,8 @@ impl Invocation {
             }
             _ => {}
         }
-        if notes.seat_lock_failures > 0 {
-            metrics.add("seat_lock_failures", "Count", json!(notes.seat_lock_failures));
+        if meter.lock_failures() > 0 {
+            metrics.add("seat_lock_failures", "Count", json!(meter.lock_failures()));
         }
         if notes.refunds > 0 {
             metrics.add("refunds", "Count", json!(notes.refunds));
@@ -150,6 +146,18 @@ impl Invocation {
         }
         Value::Object(line).to_string()
     }
+}
+
+/// An error with all that led to it. The SDK's own words are often two levels down.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 fn units(halves: u64) -> Value {

@@ -82,7 +82,7 @@ pub enum Problem {
     /// Try again: others are faster, or a dependency is away.
     #[error("please try again")]
     TryAgain(#[source] Fault),
-    /// Our fault: what is stored makes no sense.
+    /// Our fault: what is stored makes no sense, or a call that can never work.
     #[error("internal error")]
     Internal(#[source] Fault),
     /// Our fault: the function is not set up.
@@ -206,7 +206,7 @@ impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Contended | Fault::Unavailable(_) => Self::TryAgain(fault),
-            Fault::Corrupt(_) => Self::Internal(fault),
+            Fault::Refused(_) | Fault::Corrupt(_) => Self::Internal(fault),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use domain::time::Timestamp;
-use lambda_http::http::HeaderValue;
+use lambda_http::http::header::{HOST, HeaderMap, HeaderValue};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, BoxFuture, RequestExt as _, Service as _, service_fn};
 use lambda_runtime::LambdaEvent;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::app::App;
-use crate::log::{LogTo, Note};
+use crate::log::{LogTo, Note, causes};
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::{self, Response};
@@ -39,8 +39,13 @@ where
         .without_time()
         .init();
     let app = App::on_lambda().await?;
-    let service = service_fn(|http| respond(&app, name, &handler, http));
-    lambda_runtime::run(Adapter::from(service)).await
+    let (app, handler) = (&app, &handler);
+    lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<LambdaRequest>| {
+        let payload = without_forged_origin(event.payload);
+        let service = service_fn(move |http| respond(app, name, handler, http));
+        Adapter::from(service).call(LambdaEvent::new(payload, event.context))
+    }))
+    .await
 }
 
 /// `handler` as the function of this name, to be called with events.
@@ -53,7 +58,7 @@ where
     Arc::new(move |event: LambdaEvent<Value>| {
         let (app, handler) = (app.clone(), handler.clone());
         Box::pin(async move {
-            let payload: LambdaRequest = serde_json::from_value(event.payload)?;
+            let payload = without_forged_origin(serde_json::from_value(event.payload)?);
             let service = service_fn(|http| respond(&app, name, &handler, http));
             let answer = Adapter::from(service).call(LambdaEvent::new(payload, event.context));
             Ok(serde_json::to_value(answer.await?)?)
@@ -98,19 +103,39 @@ fn note(app: &App, name: &str, problem: &Problem) {
     match problem {
         Problem::SeatsUnavailable(seats) => app.note(Note::SeatConflicts(seats.len())),
         Problem::TryAgain(fault) => {
-            app.note(Note::LockFailure);
-            let cause = std::error::Error::source(fault).map(ToString::to_string);
-            tracing::warn!(function = name, request_id, %fault, cause, "no answer");
+            tracing::warn!(function = name, request_id, cause = causes(fault), "no answer");
         }
         Problem::Internal(fault) => {
-            app.note(Note::LockFailure);
-            tracing::error!(function = name, request_id, %fault, "corrupt");
+            tracing::error!(
+                function = name,
+                request_id,
+                cause = causes(fault),
+                "somebody must look"
+            );
         }
         Problem::NotConfigured(missing) => {
             tracing::error!(function = name, request_id, %missing, "not configured");
         }
         _told_to_the_client => {}
     }
+}
+
+/// Takes out of an event what a stranger can write and `lambda_http` would build the request's URL
+/// of: with a scheme or host that is none, it panics. Nothing here asks for them.
+fn without_forged_origin(mut event: LambdaRequest) -> LambdaRequest {
+    let strip = |headers: &mut HeaderMap| {
+        headers.remove(HOST);
+        headers.remove("x-forwarded-proto");
+    };
+    match &mut event {
+        LambdaRequest::ApiGatewayV1(event) => {
+            strip(&mut event.headers);
+            strip(&mut event.multi_value_headers);
+        }
+        LambdaRequest::ApiGatewayV2(event) => strip(&mut event.headers),
+        _others_are_not_enabled => {}
+    }
+    event
 }
 
 fn tell(app: &App, name: &str, status: u16, code: Option<&str>, now: Timestamp) {

@@ -103,7 +103,7 @@ impl Tokens {
         });
         let token = token.ok_or(refuse("a bearer token is needed"))?;
         let parsed = jsonwebtoken::decode_header(token).map_err(|_| refuse("no token of ours"))?;
-        if parsed.alg != self.key.algorithm || parsed.extras.inner().contains_key("crit") {
+        if parsed.alg != self.key.algorithm || parsed.crit.is_some() {
             return Err(refuse("no token of ours"));
         }
         let verified = jsonwebtoken::decode::<Claims>(token, &self.key.key, &self.validation);

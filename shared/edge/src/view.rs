@@ -175,7 +175,7 @@ pub struct SeatView<'a> {
     number: u16,
     seat_type: &'a str,
     price: MoneyView,
-    status: &'static str,
+    status: seat::Status,
 }
 
 /// The seats of a show, or of a section of it.
@@ -207,7 +207,7 @@ pub fn seat_map<'a>(
     show: &'a Show,
     layout: &'a Layout,
     places: impl Iterator<Item = Place<'a>>,
-    status: impl Fn(&SeatId) -> &'static str,
+    status: impl Fn(&SeatId) -> seat::Status,
 ) -> SeatMapView<'a> {
     let items = places.filter_map(|place| {
         let seat_id = layout.seat_id(&place);
@@ -224,24 +224,14 @@ pub fn seat_map<'a>(
     SeatMapView { show_id: show.id.as_str(), items: items.collect() }
 }
 
-/// The sections of a show with how many of their seats are taken.
+/// The sections of a show with how many of their seats are taken. Seats of a type that the show
+/// does not sell do not count.
 pub fn sections<'a>(show: &'a Show, layout: &'a Layout, taken: &[usize]) -> SectionsView<'a> {
     let sections = layout.sections().iter().zip(taken).map(|(section, taken)| {
-        let total = section.seat_count();
+        let total = section.seat_count_of(|seat_type| show.prices.of(seat_type).is_some());
         SectionView { section: section.id.as_str(), total, available: total.saturating_sub(*taken) }
     });
     SectionsView { show_id: show.id.as_str(), sections: sections.collect() }
-}
-
-/// A seat's status.
-#[must_use]
-pub fn seat_status(seat: &seat::Seat) -> &'static str {
-    match seat {
-        seat::Seat::Available => "AVAILABLE",
-        seat::Seat::Held { .. } => "HELD",
-        seat::Seat::Booked { .. } => "BOOKED",
-        seat::Seat::Blocked => "BLOCKED",
-    }
 }
 
 /// A seat that refused.
@@ -249,28 +239,23 @@ pub fn seat_status(seat: &seat::Seat) -> &'static str {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConflictView<'a> {
     seat_id: &'a SeatId,
-    status: &'static str,
+    status: seat::Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     available_at: Option<String>,
 }
 
 pub(crate) fn conflicts(seats: &[(SeatId, seat::Refusal)]) -> Vec<ConflictView<'_>> {
-    let conflict = |(seat_id, refusal): &'_ (SeatId, seat::Refusal)| {
+    let mut conflicts = Vec::with_capacity(seats.len());
+    for (seat_id, refusal) in seats {
         let (status, until) = match refusal {
-            seat::Refusal::Held { until } => ("HELD", Some(*until)),
-            seat::Refusal::Booked => ("BOOKED", None),
-            seat::Refusal::Blocked => ("BLOCKED", None),
-            seat::Refusal::NotHeld => ("AVAILABLE", None),
+            seat::Refusal::Held { until } => (seat::Status::Held, Some(*until)),
+            seat::Refusal::Booked => (seat::Status::Booked, None),
+            seat::Refusal::Blocked => (seat::Status::Blocked, None),
+            seat::Refusal::NotHeld => (seat::Status::Available, None),
         };
-        (seat_id.clone(), status, until.map(text))
-    };
-    seats
-        .iter()
-        .map(|refused| {
-            let (_, status, available_at) = conflict(refused);
-            ConflictView { seat_id: &refused.0, status, available_at }
-        })
-        .collect()
+        conflicts.push(ConflictView { seat_id, status, available_at: until.map(text) });
+    }
+    conflicts
 }
 
 /// A reservation.

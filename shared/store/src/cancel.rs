@@ -7,7 +7,7 @@ use domain::seat::Command;
 use domain::time::Timestamp;
 
 use crate::item::{instant, value};
-use crate::txn::{Aborted, Txn, corrupt};
+use crate::txn::{Aborted, Txn};
 use crate::{Fault, Store, payment as payments, reservation as reservations, seat as seats};
 
 /// Decisions made anew because something changed in between.
@@ -62,26 +62,27 @@ impl Store {
     ) -> Result<Cancelled, CancelError> {
         let mut lost = Vec::new();
         for _ in 0..DECISIONS_MAX {
-            match reservation.cancel_at(now) {
-                Ok(_) => {}
+            let status = match reservation.cancel_at(now) {
+                Ok(status) => status,
                 Err(CancelRefusal::AlreadyCancelled) => {
                     return Ok(Cancelled { reservation, refund: false });
                 }
                 Err(refusal) => return Err(CancelError::Refused(refusal)),
-            }
-            let refused = match self.take_back(&mut reservation, &lost, now).await {
+            };
+            let refused = match self.take_back(&mut reservation, status, &lost, now).await {
                 Ok(refund) => return Ok(Cancelled { reservation, refund }),
                 Err(Aborted::Fault(fault)) => return Err(fault.into()),
                 Err(Aborted::Refused(refused)) => refused,
             };
-            for refused in refused {
-                match refused {
-                    Refused::Seat(seat) => lost.push(seat),
-                    Refused::Changed => {
-                        let changed = self.reservation(&reservation.id).await?;
-                        reservation = changed.ok_or_else(|| corrupt("a reservation vanished"))?;
-                    }
-                }
+            if refused.iter().any(|refused| matches!(refused, Refused::Changed)) {
+                // What the seats said was said to another decision.
+                lost.clear();
+                reservation = self.changed(&reservation).await?;
+            } else {
+                lost.extend(refused.into_iter().filter_map(|refused| match refused {
+                    Refused::Seat(seat) => Some(seat),
+                    Refused::Changed => None,
+                }));
             }
         }
         Err(Fault::Contended.into())
@@ -91,12 +92,12 @@ impl Store {
     async fn take_back(
         &self,
         reservation: &mut Reservation,
+        status: Status,
         lost: &[SeatId],
         now: Timestamp,
     ) -> Result<bool, Aborted<Refused>> {
         let id = reservation.id.clone();
         let booked = reservation.status == Status::Confirmed;
-        let status = Status::Cancelled;
         let set = [(":status", value(&status)), (":now", instant(now))];
         let only = reservations::if_unchanged(reservation, set);
         let key = reservations::key(&id);
@@ -141,11 +142,8 @@ impl Store {
         let refund = payment.is_some();
         reservation.status = status;
         reservation.cancelled_at = Some(now);
-        if refund {
-            let owed = |payment: &mut domain::reservation::PaymentSummary| {
-                payment.status = payment::Status::RefundDue;
-            };
-            reservation.payment.iter_mut().for_each(owed);
+        if let Some(payment) = reservation.payment.as_mut().filter(|_| refund) {
+            payment.status = payment::Status::RefundDue;
         }
         Ok(refund)
     }

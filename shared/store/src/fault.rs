@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -14,17 +15,43 @@ pub enum Fault {
     /// use case is safe to repeat.
     #[error("DynamoDB did not answer")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// `DynamoDB` refuses this call and will refuse it again: a permission, a table's name, an
+    /// expression. Somebody must look.
+    #[error("DynamoDB refuses the call")]
+    Refused(#[source] Box<dyn Error + Send + Sync>),
     /// What is stored makes no sense. Somebody must look.
     #[error("corrupt: {0}")]
     Corrupt(String),
 }
 
-impl<E, R> From<SdkError<E, R>> for Fault
+impl<E> From<SdkError<E, HttpResponse>> for Fault
 where
-    E: Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    fn from(error: SdkError<E, R>) -> Self {
-        Self::Unavailable(error.into())
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        match &error {
+            SdkError::ServiceError(refused)
+                if refused.raw().status().is_client_error()
+                    && !refused.err().code().is_some_and(passes) =>
+            {
+                Self::Refused(error.into())
+            }
+            SdkError::ConstructionFailure(_) => Self::Refused(error.into()),
+            _unanswered => Self::Unavailable(error.into()),
+        }
     }
+}
+
+/// Whether an error of the client's side is one that passes (AWS, "Error handling with `DynamoDB`").
+fn passes(code: &str) -> bool {
+    [
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "TransactionCanceledException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    ]
+    .contains(&code)
 }

@@ -84,7 +84,8 @@ impl Store {
 
     /// The answer to a hold of `seats` by this token, if one was made before.
     ///
-    /// For shows that sell no more: the first answer still stands, and a new hold is not tried.
+    /// For holds that would not be tried now, since the show sells no more or not these seats: the
+    /// first answer still stands.
     /// Costs one consistent read of one item.
     ///
     /// # Errors
@@ -98,7 +99,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Reservation>, HoldError> {
         let Some(first) = self.reservation(id).await? else { return Ok(None) };
-        let same = first.is_for(show, seats);
+        let same = first.is_for(show, seats.iter());
         repeat(first, same, now).map(Some)
     }
 }
@@ -118,9 +119,7 @@ fn judge(
     for refusal in refusals {
         match refusal {
             Refused::Reservation(first) => {
-                let same_seats = first.seats.iter().map(|seat| &seat.seat_id);
-                let same = first.show_id == wanted.show_id
-                    && same_seats.eq(wanted.seats.iter().map(|seat| &seat.seat_id));
+                let same = first.is_for(&wanted.show_id, wanted.seat_ids());
                 return repeat(*first, same, now);
             }
             Refused::Seat(seat, refusal) => taken.push((seat, refusal)),

@@ -12,6 +12,7 @@ pub struct Meter {
     index_write_half_units: AtomicU64,
     read_half_units: AtomicU64,
     conflicts: AtomicU64,
+    lock_failures: AtomicU64,
 }
 
 /// `DynamoDB` counts in halves: an eventually consistent read of up to 4 KB is half a unit.
@@ -47,6 +48,15 @@ impl Meter {
     /// Transactions that met another one and were tried again.
     pub fn conflicts(&self) -> u64 {
         self.conflicts.load(Relaxed)
+    }
+
+    /// Transactions that lost every try, or got no answer.
+    pub fn lock_failures(&self) -> u64 {
+        self.lock_failures.load(Relaxed)
+    }
+
+    pub(crate) fn lock_failed(&self) {
+        self.lock_failures.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn called(&self) {

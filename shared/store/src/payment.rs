@@ -32,7 +32,7 @@ pub(crate) const SET_SEEN: &str = "SET payment_status = if_not_exists(payment_st
      reservation_id = if_not_exists(reservation_id, :reservation), \
      amount_minor = if_not_exists(amount_minor, :amount_minor), \
      currency = if_not_exists(currency, :currency), \
-     created_at = if_not_exists(created_at, :now), updated_at = :now";
+     created_at = if_not_exists(created_at, :now), updated_at = if_not_exists(updated_at, :now)";
 
 /// The booking is cancelled, its money is owed back.
 pub(crate) const SET_OWED: &str =

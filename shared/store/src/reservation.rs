@@ -23,7 +23,8 @@ pub(crate) const IF_ABSENT: &str = "attribute_not_exists(pk)";
 /// takes part in a decision and can change.
 const IF_UNCHANGED: &str = "reservation_status = :from AND expires_at = :expires_at";
 
-/// A reservation as it is stored. With ten seats it stays below the 1 KB of one write unit.
+/// A reservation as it is stored. With ten seats and ids of usual length it stays below the 1 KB of
+/// one write unit; ids of 128 characters can make it two.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Record {
     pk: String,
@@ -200,6 +201,19 @@ impl Store {
             .await?;
         self.meter.read(found.consumed_capacity());
         found.item.map(read).transpose()
+    }
+
+    /// `before` as it is now that a write on it was refused.
+    ///
+    /// A refusal says that it changed, and it only changes forward: if it is the same, condition
+    /// and decision disagree.
+    pub(crate) async fn changed(&self, before: &Reservation) -> Result<Reservation, Fault> {
+        let now = self.reservation(&before.id).await?;
+        let now = now.ok_or_else(|| corrupt(format!("reservation {} vanished", before.id)))?;
+        if now == *before {
+            return Err(corrupt(format!("an unchanged reservation refused: {now:?}")));
+        }
+        Ok(now)
     }
 
     /// A user's reservations, newest first, behind `after`. Costs one query of the index, which

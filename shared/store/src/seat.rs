@@ -1,14 +1,14 @@
 //! A claim on a seat: key, conditions, reader. A seat without a claim has no item.
 
 use domain::id::{ReservationId, SeatId, SectionId, ShowId};
-use domain::seat::{Command, Refusal, Seat};
+use domain::seat::{Command, Refusal, Seat, Status};
 use domain::time::Timestamp;
 
 use crate::Fault;
 use crate::item::{Item, item, seconds, string};
 use crate::txn::{If, corrupt};
 
-const HELD: &str = "HELD";
+pub(crate) const HELD: &str = "HELD";
 const BOOKED: &str = "BOOKED";
 const BLOCKED: &str = "BLOCKED";
 
@@ -92,6 +92,16 @@ fn end(found: &Item) -> Result<Timestamp, Fault> {
     let second = found.get("expires_at").and_then(|value| value.as_n().ok()?.parse().ok());
     let end = second.and_then(|second| Timestamp::from_timestamp(second, 0));
     end.ok_or_else(|| corrupt("seat: `expires_at` is missing or no second"))
+}
+
+/// How the seat that an item is looks, while its claim counts.
+pub(crate) fn status(found: &Item) -> Result<Status, Fault> {
+    match found.get("seat_status").and_then(|value| value.as_s().ok()).map(String::as_str) {
+        Some(HELD) => Ok(Status::Held),
+        Some(BOOKED) => Ok(Status::Booked),
+        Some(BLOCKED) => Ok(Status::Blocked),
+        other => Err(corrupt(format!("seat: `seat_status` is {other:?}"))),
+    }
 }
 
 /// Why the item that a condition saw refuses `command`, as the domain says.

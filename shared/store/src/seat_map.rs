@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity::Total, Select};
 use domain::id::{SeatId, SectionId, ShowId};
 use domain::time::Timestamp;
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::item::{Item, seconds, string};
 use crate::{Fault, Store, seat as seats};
@@ -16,8 +16,12 @@ pub struct TakenSeat {
     /// Which seat.
     pub seat_id: SeatId,
     /// How it is taken.
-    pub seat: domain::seat::Seat,
+    pub status: domain::seat::Status,
 }
+
+/// Queries under way for one seat map. A stadium has two hundred sections, and one request is not
+/// to open as many connections.
+const QUERIES_AT_ONCE: usize = 16;
 
 /// A hold that ended counts as none; there is no need to send it.
 const COUNTS: &str = "seat_status <> :held OR expires_at > :now";
@@ -25,8 +29,8 @@ const COUNTS: &str = "seat_status <> :held OR expires_at > :now";
 impl Store {
     /// The seats of these sections that cannot be had at `now`.
     ///
-    /// Costs one query per section (and one more per MB of claims), all at once: half a unit per
-    /// 4 KB of claims, and nothing for free seats, which have no items. The answer may be some
+    /// Costs one query per section (and one more per MB of claims), 16 at once: half a unit per 4 KB
+    /// of claims, and nothing for free seats, which have no items. The answer may be some
     /// milliseconds behind; a hold is what decides.
     ///
     /// # Errors
@@ -41,7 +45,7 @@ impl Store {
         let queries = sections.map(|section| async move {
             let mut taken = Vec::new();
             let query = self.claims(show, section, now);
-            let query = query.projection_expression("sk, seat_status, reservation_id, expires_at");
+            let query = query.projection_expression("sk, seat_status");
             self.each_page(query, |page| {
                 for item in page.items.unwrap_or_default() {
                     taken.push(read(&item)?);
@@ -51,7 +55,7 @@ impl Store {
             .await?;
             Ok::<_, Fault>(taken)
         });
-        Ok(try_join_all(queries).await?.concat())
+        stream::iter(queries.collect::<Vec<_>>()).buffered(QUERIES_AT_ONCE).try_concat().await
     }
 
     /// How many seats of each of these sections cannot be had at `now`. Costs what
@@ -76,7 +80,7 @@ impl Store {
             .await?;
             Ok::<_, Fault>(taken)
         });
-        try_join_all(queries).await
+        stream::iter(queries.collect::<Vec<_>>()).buffered(QUERIES_AT_ONCE).try_collect().await
     }
 
     fn claims(&self, show: &ShowId, section: &SectionId, now: Timestamp) -> QueryFluentBuilder {
@@ -86,7 +90,7 @@ impl Store {
             .key_condition_expression("pk = :partition")
             .filter_expression(COUNTS)
             .expression_attribute_values(":partition", string(seats::partition(show, section)))
-            .expression_attribute_values(":held", string("HELD"))
+            .expression_attribute_values(":held", string(seats::HELD))
             .expression_attribute_values(":now", seconds(now))
     }
 
@@ -114,5 +118,5 @@ impl Store {
 fn read(item: &Item) -> Result<TakenSeat, Fault> {
     let sort_key = item.get("sk").and_then(|value| value.as_s().ok());
     let sort_key = sort_key.ok_or_else(|| Fault::Corrupt("seat: `sk` is missing".to_owned()))?;
-    Ok(TakenSeat { seat_id: seats::id_in(sort_key)?, seat: seats::read(Some(item))? })
+    Ok(TakenSeat { seat_id: seats::id_in(sort_key)?, status: seats::status(item)? })
 }

@@ -1,9 +1,11 @@
 //! Settle: carry out what the domain decides about a payment, in one transaction.
 
 use domain::payment::{self, Outcome, Payment, RefundReason, Report};
-use domain::reservation::{PaymentSummary, Reservation, Status};
-use domain::seat::{self, Command, Seat};
+use domain::reservation::Command::{Confirm, ConfirmLate, Fail};
+use domain::reservation::{self, PaymentSummary, Reservation, Status};
+use domain::seat::{self, Seat};
 use domain::settlement::{Case, Decision};
+use domain::time::Timestamp;
 
 use crate::item::{Item, instant, seconds, string, value};
 use crate::txn::{Aborted, If, Txn, corrupt};
@@ -84,10 +86,9 @@ impl Store {
                 return Ok(Settled::NotBooked { reason, refund: false });
             }
             decision = if refused.iter().all(|refused| matches!(refused, Refused::Seat)) {
-                without_its_seats(decision)
+                without_its_seats(decision)?
             } else {
-                let changed = self.reservation(&reservation.id).await?;
-                reservation = changed.ok_or_else(|| corrupt("a reservation vanished"))?;
+                reservation = self.changed(&reservation).await?;
                 case.decide(&reservation)
             };
         }
@@ -103,9 +104,8 @@ impl Store {
         match decision {
             Decision::Done => Ok(Settled::BookedBefore(reservation.clone())),
             Decision::Mismatch => Ok(Settled::Mismatch),
-            Decision::Over(reason) => Ok(Settled::NotBooked { reason, refund: false }),
             Decision::Book { late } => {
-                self.book(reservation, case).await?;
+                self.book(reservation, late, case).await?;
                 Ok(Settled::Booked { reservation: reservation.clone(), late })
             }
             Decision::Wait { extend } => {
@@ -120,6 +120,14 @@ impl Store {
                 self.decline(reservation, case).await?;
                 Ok(Settled::Declined)
             }
+            Decision::Over(reason) => {
+                self.decline(reservation, case).await?;
+                Ok(Settled::NotBooked { reason, refund: false })
+            }
+            Decision::Forget => {
+                self.decline(reservation, case).await?;
+                Ok(Settled::Mismatch)
+            }
             Decision::Refund { reason, ends } => {
                 self.owe_back(reservation, reason, ends, case).await?;
                 Ok(Settled::NotBooked { reason, refund: true })
@@ -130,20 +138,23 @@ impl Store {
     async fn book(
         &self,
         reservation: &mut Reservation,
+        late: bool,
         case: &Case<'_>,
     ) -> Result<(), Aborted<Refused>> {
         let now = case.now;
         let id = reservation.id.clone();
-        let booked = Seat::Booked { reservation: id.clone() };
-        let command = Command::Settle { reservation: id.clone() };
+        let command = if late { ConfirmLate } else { Confirm };
+        let status = after(reservation, command, now)?;
         let summary = summary(case.report, payment::Status::Success);
-        let status = Status::Confirmed;
+        let only = unchanged(reservation, &summary)
+            .with([(":status", value(&status)), (":now", instant(now))]);
+        let booked = Seat::Booked { reservation: id.clone() };
+        let command = seat::Command::Settle { reservation: id.clone() };
         let mut txn = Txn::new(self).payment_becomes(&summary, None, reservation, case).update(
             &self.tables.reservations,
             reservations::key(&id),
             SET_CONFIRMED,
-            unchanged(reservation, &summary)
-                .with([(":status", value(&status)), (":now", instant(now))]),
+            only,
             changed,
         );
         for seat in &reservation.seats {
@@ -172,58 +183,58 @@ impl Store {
         if !extend && reservation.payment.as_ref() == Some(&summary) {
             return Ok(());
         }
-        let (id, key) = (reservation.id.clone(), reservations::key(&reservation.id));
-        let table = &self.tables.reservations;
-        let only = unchanged(reservation, &summary);
-        let mut txn = Txn::new(self).payment_seen(reservation, case);
+        let txn = Txn::new(self).payment_seen(reservation, case);
         if extend {
-            let (now, expires_at) = (case.now, case.terms.extended_end(reservation.created_at));
-            let command = Command::Extend { reservation: id.clone(), expires_at };
-            let only = only.with([(":extended_end", seconds(expires_at)), (":true", value(&true))]);
-            txn = txn.update(table, key, SET_EXTENDED, only, changed);
-            for seat in &reservation.seats {
-                let explain = {
-                    let command = command.clone();
-                    move |found: Option<&Item>| -> Result<Refused, Fault> {
-                        seats::explain(found, &command, now).map(|_: seat::Refusal| Refused::Seat)
-                    }
-                };
-                txn = txn.update(
-                    &self.tables.seats,
-                    seats::key(&reservation.show_id, &seat.section_id, &seat.seat_id),
-                    seats::SET_END,
-                    seats::if_extendable(&id, expires_at, now),
-                    explain,
-                );
-            }
-            txn.commit().await?;
+            let expires_at = case.terms.extended_end(reservation.created_at);
+            self.extend(txn, reservation, &summary, expires_at, case.now).await?;
             reservation.expires_at = expires_at;
             reservation.extended = true;
         } else {
-            txn.update(table, key, SET_PAYMENT, only, changed).commit().await?;
+            txn.payment_shown(reservation, &summary).commit().await?;
         }
         reservation.payment = Some(summary);
         Ok(())
     }
 
+    /// Adds to `txn` that the hold and its seats last until `expires_at`, and commits it.
+    async fn extend(
+        &self,
+        txn: Txn<'_, Refused>,
+        reservation: &Reservation,
+        summary: &PaymentSummary,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Aborted<Refused>> {
+        let id = &reservation.id;
+        let only = unchanged(reservation, summary)
+            .with([(":extended_end", seconds(expires_at)), (":true", value(&true))]);
+        let table = &self.tables.reservations;
+        let mut txn = txn.update(table, reservations::key(id), SET_EXTENDED, only, changed);
+        for seat in &reservation.seats {
+            let command = seat::Command::Extend { reservation: id.clone(), expires_at };
+            txn = txn.update(
+                &self.tables.seats,
+                seats::key(&reservation.show_id, &seat.section_id, &seat.seat_id),
+                seats::SET_END,
+                seats::if_extendable(id, expires_at, now),
+                move |found| seats::explain(found, &command, now).map(|_| Refused::Seat),
+            );
+        }
+        txn.commit().await
+    }
+
+    /// Payment FAILED. The reservation shows it if it still awaits money, or showed it before.
     async fn decline(
         &self,
         reservation: &Reservation,
         case: &Case<'_>,
     ) -> Result<(), Aborted<Refused>> {
         let summary = summary(case.report, payment::Status::Failed);
-        let only = unchanged(reservation, &summary);
-        Txn::new(self)
-            .payment_becomes(&summary, None, reservation, case)
-            .update(
-                &self.tables.reservations,
-                reservations::key(&reservation.id),
-                SET_PAYMENT,
-                only,
-                changed,
-            )
-            .commit()
-            .await
+        let txn = Txn::new(self).payment_becomes(&summary, None, reservation, case);
+        let awaits = reservation.status_at(case.now) == Status::Pending;
+        let shown = awaits || reservation.has_heard_of(&summary.provider, &summary.reference);
+        let txn = if shown { txn.payment_shown(reservation, &summary) } else { txn };
+        txn.commit().await
     }
 
     async fn owe_back(
@@ -236,16 +247,31 @@ impl Store {
         let summary = summary(case.report, payment::Status::RefundDue);
         let mut txn = Txn::new(self).payment_becomes(&summary, Some(reason), reservation, case);
         if ends {
+            let status = after(reservation, Fail, case.now)?;
             txn = txn.update(
                 &self.tables.reservations,
                 reservations::key(&reservation.id),
                 SET_FAILED,
-                unchanged(reservation, &summary).with([(":status", value(&Status::Failed))]),
+                unchanged(reservation, &summary).with([(":status", value(&status))]),
                 changed,
             );
+        } else if reservation.has_heard_of(&summary.provider, &summary.reference) {
+            txn = txn.payment_shown(reservation, &summary);
         }
         txn.commit().await
     }
+}
+
+/// The reservation's status after `command`, which was decided because it applies.
+fn after(
+    reservation: &Reservation,
+    command: reservation::Command,
+    now: Timestamp,
+) -> Result<Status, Aborted<Refused>> {
+    reservation.status.apply(command, reservation.is_live_at(now)).map_err(|refusal| {
+        let Reservation { id, status, .. } = reservation;
+        Aborted::Fault(corrupt(format!("{status:?} {id} refused {command:?}: {refusal:?}")))
+    })
 }
 
 /// The payment as the reservation will show it.
@@ -279,7 +305,13 @@ impl Txn<'_, Refused> {
         let table = &self.store().tables.payments;
         let only = payments::if_open(payment_values(summary.status, reservation, case));
         let explain = |found: Option<&Item>| match found {
-            Some(found) => Ok(Refused::Payment(payments::read(found.clone())?)),
+            Some(found) => {
+                let payment = payments::read(found.clone())?;
+                match payment.status.apply(payment::Command::Capture) {
+                    None => Ok(Refused::Payment(payment)),
+                    Some(_) => Err(corrupt(format!("an open payment refused: {payment:?}"))),
+                }
+            }
             None => Err(corrupt("a payment that is not there refused")),
         };
         match reason {
@@ -298,6 +330,13 @@ impl Txn<'_, Refused> {
         let table = &self.store().tables.payments;
         let values = payment_values(payment::Status::Pending, reservation, case);
         self.update(table, payment_key(case.report), payments::SET_SEEN, values, crate::txn::never)
+    }
+
+    /// The reservation shows the payment, and is otherwise as it was.
+    fn payment_shown(self, reservation: &Reservation, summary: &PaymentSummary) -> Self {
+        let table = &self.store().tables.reservations;
+        let key = reservations::key(&reservation.id);
+        self.update(table, key, SET_PAYMENT, unchanged(reservation, summary), changed)
     }
 }
 
@@ -327,16 +366,17 @@ fn owed_back(refused: &Refused) -> Option<RefundReason> {
 
 /// The decision instead of `decision` where only seats refused: somebody else has them. For a
 /// hold that counts this takes a clock that runs ahead elsewhere; for a late payment it is usual.
-fn without_its_seats(decision: Decision) -> Decision {
+fn without_its_seats(decision: Decision) -> Result<Decision, Fault> {
     let reason = RefundReason::SeatsTaken;
     match decision {
-        Decision::Wait { .. } => Decision::Watch(reason),
+        Decision::Book { .. } => Ok(Decision::Refund { reason, ends: true }),
+        Decision::Wait { .. } => Ok(Decision::Watch(reason)),
         Decision::Done
-        | Decision::Book { .. }
         | Decision::Watch(_)
         | Decision::Decline
         | Decision::Refund { .. }
         | Decision::Over(_)
-        | Decision::Mismatch => Decision::Refund { reason, ends: true },
+        | Decision::Mismatch
+        | Decision::Forget => Err(corrupt(format!("{decision:?} touches no seat"))),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Delete, Put, ReturnConsumedCapacity,
+    AttributeValue, Delete, Put, ReturnConsumedCapacity,
     ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
 };
 use domain::limits::TRANSACTION_STEPS_MAX;
@@ -158,23 +158,26 @@ impl<'a, R> Txn<'a, R> {
     /// again and not applied twice. Across calls that token is no help (it lasts ten minutes, and a
     /// later `now` is another payload): there the conditions are.
     ///
-    /// The SDK retries throttling, but not a cancellation, so a meeting with another transaction
-    /// is retried here, after a pause with full jitter (AWS Architecture Blog, "Exponential
-    /// Backoff And Jitter"). Such a transaction wrote nothing and says nothing about its items.
+    /// The SDK does not retry a cancelled transaction, so one that met another, or throttling, on
+    /// some item is retried here, after a pause with full jitter (AWS Architecture Blog,
+    /// "Exponential Backoff And Jitter"). It wrote nothing and says nothing about its items.
     pub(crate) async fn commit(self) -> Result<(), Aborted<R>> {
         debug_assert!(self.steps.len() <= TRANSACTION_STEPS_MAX, "limits.rs bounds every use case");
         let mut pause_ms = PAUSE_MS;
-        for attempts_left in (0..ATTEMPTS_MAX).rev() {
-            match self.attempt().await {
-                Err(Aborted::Fault(Fault::Contended)) if attempts_left > 0 => {
-                    self.store.meter.conflicted();
-                    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=pause_ms))).await;
-                    pause_ms *= 2;
-                }
-                outcome => return outcome,
+        let mut outcome = self.attempt().await;
+        for _ in 1..ATTEMPTS_MAX {
+            if !matches!(outcome, Err(Aborted::Fault(Fault::Contended))) {
+                break;
             }
+            self.store.meter.conflicted();
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=pause_ms))).await;
+            pause_ms *= 2;
+            outcome = self.attempt().await;
         }
-        Err(Aborted::Fault(Fault::Contended))
+        if matches!(outcome, Err(Aborted::Fault(_))) {
+            self.store.meter.lock_failed();
+        }
+        outcome
     }
 
     async fn attempt(&self) -> Result<(), Aborted<R>> {
@@ -205,22 +208,24 @@ impl<'a, R> Txn<'a, R> {
             }
             _ => return Aborted::Fault(error.into()),
         };
-        let reasons = cancelled.cancellation_reasons();
-        let is = |reason: &CancellationReason, code| reason.code() == Some(code);
-        if reasons.iter().any(|reason| is(reason, "TransactionConflict")) {
-            return Aborted::Fault(Fault::Contended);
-        }
         let mut refusals = Vec::new();
-        for (reason, (_, explain)) in reasons.iter().zip(&self.steps) {
-            if is(reason, "ConditionalCheckFailed") {
-                match explain(reason.item()) {
+        let mut contended = false;
+        for (reason, (_, explain)) in cancelled.cancellation_reasons().iter().zip(&self.steps) {
+            match reason.code().unwrap_or("None") {
+                "None" => {}
+                "ConditionalCheckFailed" => match explain(reason.item()) {
                     Ok(refusal) => refusals.push(refusal),
                     Err(fault) => return Aborted::Fault(fault),
+                },
+                "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" => {
+                    contended = true;
                 }
+                _broken => return Aborted::Fault(Fault::Refused(error.into())),
             }
         }
-        if refusals.is_empty() {
-            return Aborted::Fault(error.into());
+        // A step that was not judged may have refused too, and some refusals speak before others.
+        if contended || refusals.is_empty() {
+            return Aborted::Fault(Fault::Contended);
         }
         Aborted::Refused(refusals)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::id::{PaymentReference, Provider, ReservationId};
-use domain::money::{Currency, Money};
+use domain::money::{Currency, Money, MoneyError};
 use domain::payment::{Outcome, Progress, Report};
 use lambda_http::BoxFuture;
 use reqwest::StatusCode;
@@ -23,11 +23,11 @@ pub(super) struct Sandbox {
     http: reqwest::Client,
 }
 
-/// A payment as the sandbox tells it.
+/// A payment as the sandbox tells it. What its payer wrote into it may be no id of ours.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Payment {
-    reservation_id: Option<ReservationId>,
+    reservation_id: String,
     amount: u64,
     currency: Currency,
     status: Status,
@@ -41,6 +41,15 @@ enum Status {
     Failed,
 }
 
+/// Why there is no answer, or none that makes sense. Either way the payment may be anything.
+#[derive(Debug, thiserror::Error)]
+enum NoAnswer {
+    #[error("the provider did not answer")]
+    Http(#[from] reqwest::Error),
+    #[error("the provider names an amount that is none")]
+    Money(#[from] MoneyError),
+}
+
 impl Sandbox {
     pub(super) fn new(settings: &Settings) -> Self {
         let http = reqwest::Client::builder()
@@ -52,23 +61,22 @@ impl Sandbox {
         Self { name: settings.provider.clone(), base_url, http }
     }
 
-    /// The provider's answer, or nothing if there was none.
-    async fn ask(&self, reference: &PaymentReference) -> Result<Outcome, reqwest::Error> {
+    /// The provider's answer.
+    async fn ask(&self, reference: &PaymentReference) -> Result<Outcome, NoAnswer> {
         let url = format!("{}/sandbox/payments/{reference}", self.base_url);
         let answer = self.http.get(url).send().await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(Outcome::Unknown);
         }
         let payment: Payment = answer.error_for_status()?.json().await?;
-        let Ok(money) = Money::new(payment.amount, payment.currency) else {
-            return Ok(Outcome::Unknown);
-        };
+        let money = Money::new(payment.amount, payment.currency)?;
         let progress = match payment.status {
             Status::Pending => Progress::Processing,
             Status::Succeeded => Progress::Captured,
             Status::Failed => Progress::Failed,
         };
-        Ok(Outcome::Known { reservation_id: payment.reservation_id, money, progress })
+        let reservation_id: Option<ReservationId> = payment.reservation_id.parse().ok();
+        Ok(Outcome::Known { reservation_id, money, progress })
     }
 }
 
@@ -86,7 +94,10 @@ impl PaymentProvider for Sandbox {
                         outcome = answer;
                         break;
                     }
-                    Err(error) => tracing::warn!(%error, "the payment provider did not answer"),
+                    Err(error) => {
+                        let cause = crate::log::causes(&error);
+                        tracing::error!(%reference, cause, "the provider gave no report");
+                    }
                 }
             }
             Report { provider: self.name.clone(), reference: reference.clone(), outcome }
