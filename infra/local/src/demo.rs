@@ -143,7 +143,7 @@ const HOUSES: [House; 6] = [
     },
 ];
 
-/// Fills the catalogue: the same ids every time, so doing it again changes nothing.
+/// Fills the catalogue: the same ids every time, so doing it again only adds new days.
 ///
 /// # Errors
 ///
@@ -231,6 +231,10 @@ async fn open(
                 prices: prices.clone(),
                 status: Status::OnSale,
             };
+            // With `--data` it may be there, and changed since.
+            if store.show(&show.id).await?.is_some() {
+                continue;
+            }
             store.put_show(&show, film).await?;
             keep(store, &show, &layout, house.house_seats, now).await?;
         }
