@@ -129,3 +129,62 @@ async fn a_slow_payment_for_a_dead_hold_is_kept_in_sight_for_its_refund() {
     let back = ("REFUND_DUE".to_owned(), Some("HOLD_EXPIRED".to_owned()));
     assert_eq!(world.payments(), [back]);
 }
+
+async fn shown(world: &World, user: &str) -> serde_json::Value {
+    let mine = world.call(user, "GET", "/api/reservations", json!(null)).await.expect(200);
+    mine["items"][0].clone()
+}
+
+#[tokio::test]
+async fn a_payment_that_was_noted_and_came_to_nothing_is_not_left_pending() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "stay_pending").await;
+    world.confirm("ann", "t1", &payment).await.expect(202);
+    world.finish(&payment, "fail").await;
+    world.advance(TimeDelta::seconds(3 * HOLD_SECS));
+    assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "hold_expired");
+    assert_eq!(world.payments(), [("FAILED".to_owned(), None)]);
+    assert_eq!(shown(&world, "ann").await["payment"]["status"], "FAILED");
+}
+
+#[tokio::test]
+async fn a_reference_that_was_noted_and_names_nothing_is_not_left_pending() {
+    let world = World::new().await;
+    world.hold("ann", &["A1"], "t1").await.expect(201);
+    let cut_off = world.with_provider_at("http://127.0.0.1:1");
+    cut_off.confirm("ann", "t1", "made-up").await.expect(202);
+    assert_eq!(world.confirm("ann", "t1", "made-up").await.problem(422), "payment_mismatch");
+    assert_eq!(world.payments(), [("FAILED".to_owned(), None)]);
+    assert_eq!(shown(&world, "ann").await["payment"]["status"], "FAILED");
+}
+
+#[tokio::test]
+async fn a_payment_that_comes_after_the_cancellation_is_shown_as_owed_back() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "stay_pending").await;
+    world.confirm("ann", "t1", &payment).await.expect(202);
+    world.cancel("ann", held["reservationId"].as_str().unwrap()).await.expect(200);
+    world.finish(&payment, "succeed").await;
+    assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "already_cancelled");
+    let mine = shown(&world, "ann").await;
+    assert_eq!(
+        (&mine["status"], &mine["payment"]["status"]),
+        (&json!("CANCELLED"), &json!("REFUND_DUE"))
+    );
+}
+
+#[tokio::test]
+async fn a_report_that_makes_no_sense_is_no_report() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let too_much = json!(10_u64.pow(13));
+    let payment = world.pay_amount(&held, &too_much, &json!("INR"), "succeed").await;
+    world.confirm("ann", "t1", &payment).await.expect(202);
+    assert_eq!(world.payments(), [("PENDING".to_owned(), None)], "kept in sight");
+    let somebodys =
+        json!({"reservationId": "a#b", "amount": {"amount": 45_000, "currency": "INR"}});
+    let payment = world.pay(&somebodys, "succeed").await;
+    assert_eq!(world.confirm("ann", "t1", &payment).await.problem(422), "payment_mismatch");
+}

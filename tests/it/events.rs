@@ -67,3 +67,16 @@ async fn every_answer_carries_its_request_id() {
     let problem = world.get("/api/shows/nowhere").await.expect(404);
     assert_eq!(problem["requestId"], "request-1");
 }
+
+#[tokio::test]
+async fn a_forged_host_or_scheme_is_only_a_header() {
+    let world = World::new().await;
+    for forged in [("host", "a b"), ("x-forwarded-proto", ":"), ("x-forwarded-proto", "a b")] {
+        world.raw("GET", "/api/cities", &[forged], "").await.expect(200);
+        let (route, _) = world.event("GET", "/api/cities", &[], "");
+        let mut event = version_1("/api/cities", &route.path, "", &Value::Null);
+        event["headers"][forged.0] = json!(forged.1);
+        event["multiValueHeaders"][forged.0] = json!([forged.1]);
+        world.invoke(&route, event).await.expect(200);
+    }
+}

@@ -8,6 +8,8 @@
 //! One file per endpoint, then the races of the design ([`races`]), the proofs ([`parity`],
 //! [`cost`], [`replay`]), and rules about the source ([`tidy`]).
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that failed")]
+
 mod contract;
 mod wire;
 mod world;
@@ -25,8 +27,10 @@ mod search_shows;
 
 mod bad_input;
 mod cost;
+mod deployment;
 mod desk;
 mod events;
+mod limits;
 mod parity;
 mod races;
 mod replay;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::id::ReservationId;
 use domain::payment::{Outcome, Progress, RefundReason, Report};
+use domain::reservation::Reservation;
 use domain::settlement::{Case, Lateness};
 use domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -190,6 +191,8 @@ async fn the_seat_map_after_the_hold_ended_with_ttl_off() {
     assert_eq!(arena["sections"][2]["available"], 2_000);
     assert_eq!(world.items(&world.tables.seats).len(), 2, "nobody swept");
 
+    // DynamoDB's TTL takes what is older than now, so not at the very second.
+    world.advance(TimeDelta::seconds(1));
     assert_eq!(world.db.sweep_ttl().unwrap(), 2);
     assert_eq!(world.seat("A1").await, "AVAILABLE", "and sweeping changes nothing");
 }
@@ -210,16 +213,19 @@ async fn confirm_twice_at_once() {
 }
 
 /// Settles as the webhook will: late money books if it can.
-async fn settle_late(world: &World, held: &Value, reference: &str) -> Settled {
-    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
-    let reservation = world.store.reservation(&id).await.unwrap().unwrap();
+async fn settle(
+    world: &World,
+    reservation: Reservation,
+    reference: &str,
+    progress: Progress,
+) -> Settled {
     let report = Report {
         provider: "sandbox".parse().unwrap(),
         reference: reference.parse().unwrap(),
         outcome: Outcome::Known {
-            reservation_id: Some(id),
+            reservation_id: Some(reservation.id.clone()),
             money: reservation.amount,
-            progress: Progress::Captured,
+            progress,
         },
     };
     let case = Case {
@@ -232,6 +238,12 @@ async fn settle_late(world: &World, held: &Value, reference: &str) -> Settled {
     world.store.settle(reservation, &case).await.unwrap()
 }
 
+async fn settle_late(world: &World, held: &Value, reference: &str) -> Settled {
+    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
+    let reservation = world.store.reservation(&id).await.unwrap().unwrap();
+    settle(world, reservation, reference, Progress::Captured).await
+}
+
 #[tokio::test]
 async fn payment_after_expiry_all_seats_free() {
     for swept in [false, true] {
@@ -239,7 +251,8 @@ async fn payment_after_expiry_all_seats_free() {
         let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
         world.advance(TimeDelta::seconds(HOLD_SECS));
         if swept {
-            world.db.sweep_ttl().unwrap();
+            world.advance(TimeDelta::seconds(1));
+            assert_eq!(world.db.sweep_ttl().unwrap(), 2);
         }
         let settled = settle_late(&world, &held, "p1").await;
         assert!(matches!(settled, Settled::Booked { late: true, .. }), "{settled:?}");
@@ -346,23 +359,7 @@ async fn captured_then_failed() {
     let reference = booked["payment"]["reference"].as_str().unwrap();
     let id: ReservationId = booked["reservationId"].as_str().unwrap().parse().unwrap();
     let reservation = world.store.reservation(&id).await.unwrap().unwrap();
-    let report = Report {
-        provider: "sandbox".parse().unwrap(),
-        reference: reference.parse().unwrap(),
-        outcome: Outcome::Known {
-            reservation_id: Some(id),
-            money: reservation.amount,
-            progress: Progress::Failed,
-        },
-    };
-    let case = Case {
-        report: &report,
-        show_cancelled: false,
-        lateness: Lateness::Retake,
-        terms: world.app.hold_terms(),
-        now: world.now(),
-    };
-    let settled = world.store.settle(reservation, &case).await.unwrap();
+    let settled = settle(&world, reservation, reference, Progress::Failed).await;
     assert!(matches!(settled, Settled::BookedBefore(_)), "{settled:?}");
     assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
 }
@@ -389,6 +386,37 @@ async fn cancel_against_confirm() {
         assert_eq!(world.payments(), [("REFUND_DUE".to_owned(), Some(reason.to_owned()))]);
         assert_eq!(world.items(&world.tables.seats).len(), 0);
     }
+}
+
+/// Goal: a cancellation that decided upon a hold, and meets the booking it became, frees the seats
+/// of the booking. Method: hand it the reservation as it was read before the booking.
+#[tokio::test]
+async fn cancel_that_read_before_the_confirmation() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
+    let read_before = world.store.reservation(&id).await.unwrap().unwrap();
+    let payment = world.pay(&held, "succeed").await;
+    world.confirm("ann", "t1", &payment).await.expect(200);
+    let cancelled = world.store.cancel(read_before, world.now()).await.unwrap();
+    assert!(cancelled.refund);
+    assert_eq!(world.items(&world.tables.seats).len(), 0, "no seat is left without an owner");
+    let back = ("REFUND_DUE".to_owned(), Some("BOOKING_CANCELLED".to_owned()));
+    assert_eq!(world.payments(), [back]);
+}
+
+/// And the other way round: a payment that decided upon a hold which was cancelled meanwhile.
+#[tokio::test]
+async fn confirm_that_read_before_the_cancellation() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
+    let read_before = world.store.reservation(&id).await.unwrap().unwrap();
+    world.cancel("ann", id.as_str()).await.expect(200);
+    let settled = settle(&world, read_before, "p1", Progress::Captured).await;
+    let expected = Settled::NotBooked { reason: RefundReason::PaidAfterCancel, refund: true };
+    assert_eq!(settled, expected);
+    assert_eq!(world.items(&world.tables.seats).len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

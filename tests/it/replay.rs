@@ -1,7 +1,7 @@
 //! Repetitions and faults on the wire: the first answer stands.
 
 use chrono::TimeDelta;
-use domain::show::Status;
+use domain::show::{PriceList, Status};
 
 use crate::wire::Fault;
 use crate::world::{HOLD_SECS, World, movie};
@@ -51,6 +51,21 @@ async fn a_repetition_is_answered_after_the_show_closed() {
     assert_eq!(world.hold("ann", &["A1"], "t1").await.expect(201), first);
     assert_eq!(world.hold("ann", &["A2"], "t1").await.problem(422), "hold_token_reused");
     assert_eq!(world.hold("ann", &["A2"], "t2").await.problem(409), "show_not_on_sale");
+}
+
+#[tokio::test]
+async fn a_repetition_is_answered_after_its_seats_stopped_selling() {
+    let world = World::new().await;
+    let first = world.hold("ann", &["C1"], "t1").await.expect(201);
+    world
+        .put_show(&movie("inception", "Inception"), |show| {
+            let only_regular = [("REGULAR".parse().unwrap(), 45_000)].into();
+            show.prices = PriceList::new("INR".parse().unwrap(), only_regular).unwrap();
+        })
+        .await;
+    world.advance(TimeDelta::seconds(6));
+    assert_eq!(world.hold("ann", &["C1"], "t1").await.expect(201), first);
+    assert_eq!(world.hold("ann", &["C1"], "t2").await.problem(422), "unknown_seats");
 }
 
 /// Goal: an answer lost after the write is found again. Method: the SDK's retries find it by
@@ -123,4 +138,25 @@ async fn a_busy_or_absent_table_is_told_as_try_again() {
         assert_eq!(answer.problem(503), "try_again", "{fault:?}");
     }
     world.hold("ann", &["A1"], "t1").await.expect(201);
+}
+
+/// Goal: half a judgement is none. Method: in a repetition our own seats refuse; if throttling
+/// hides that the reservation refuses too, the seats must not be told as taken by someone else.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_step_says_nothing_and_is_tried_again() {
+    let world = World::new().await;
+    let first = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    world.wire.inject("TransactWriteItems", Fault::ThrottledStep, 2);
+    assert_eq!(world.hold("ann", &["A1", "A2"], "t1").await.expect(201), first);
+    assert_eq!(world.wire.faults_left(), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_can_never_work_is_not_told_as_try_again() {
+    let world = World::new().await;
+    world.get("/api/shows/show-1/seats").await.expect(200);
+    world.wire.inject("TransactWriteItems", Fault::AccessDenied, 1);
+    assert_eq!(world.hold("ann", &["A1"], "t1").await.problem(500), "internal");
+    world.wire.inject("Query", Fault::AccessDenied, 1);
+    assert_eq!(world.get("/api/shows/show-1/seats").await.problem(500), "internal");
 }

@@ -73,6 +73,7 @@ async fn a_search_needs_a_city_and_a_day_that_exist() {
         "?date=2026-11-23",
         "?city=delhi&date=2025-13-40",
         "?city=delhi&date=today",
+        "?city=delhi&date=2026-1-2",
     ] {
         let answer = world.get(&format!("/api/shows{query}")).await;
         assert_eq!(answer.problem(400), "invalid_request", "{query}");

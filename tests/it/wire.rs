@@ -17,6 +17,10 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// Another transaction is on the same items.
     TransactionConflict,
+    /// The first item of the transaction is busy, and the others are judged.
+    ThrottledStep,
+    /// The policy does not allow it.
+    AccessDenied,
     /// Too many calls.
     Throttle,
     /// Nobody answers, nothing is carried out.
@@ -83,6 +87,11 @@ impl HttpConnector for Wire {
             }
             Some(Fault::Down) => return lost("nobody answers"),
             Some(Fault::TransactionConflict) => conflict(&sent),
+            Some(Fault::ThrottledStep) => throttled_step(&sent),
+            Some(Fault::AccessDenied) => refused(json!({
+                "__type": "com.amazon.coral.service#AccessDeniedException",
+                "message": "User is not authorized to perform this",
+            })),
             Some(Fault::Throttle) => refused(json!({
                 "__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException",
                 "message": "Rate exceeded",
@@ -114,6 +123,25 @@ fn conflict(sent: &Value) -> HttpResponse {
         "Code": "TransactionConflict",
         "Message": "Transaction is ongoing for the item",
     });
+    cancelled(&reasons)
+}
+
+/// What DynamoDB says when the first item is busy and the conditions of the others refuse.
+fn throttled_step(sent: &Value) -> HttpResponse {
+    let steps = sent["TransactItems"].as_array().unwrap();
+    let refused = |step: &Value| {
+        json!({
+            "Code": "ConditionalCheckFailed",
+            "Message": "The conditional request failed",
+            "Item": step["Put"]["Item"],
+        })
+    };
+    let mut reasons: Vec<Value> = steps.iter().map(refused).collect();
+    reasons[0] = json!({"Code": "ThrottlingError", "Message": "Throughput exceeds the limit"});
+    cancelled(&reasons)
+}
+
+fn cancelled(reasons: &[Value]) -> HttpResponse {
     refused(json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
         "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",

@@ -81,20 +81,7 @@ impl World {
         let store = Store::new(client, tables.clone());
         let tokens = local::token::settings("a secret of some length for a world");
         let provider_url = provider().await;
-        let settings = Settings {
-            tables: tables.clone(),
-            hold_terms: HoldTerms::of_secs(HOLD_SECS.try_into().unwrap()),
-            tokens: Some(tokens.clone()),
-            payments: Some(edge::payment::Settings {
-                provider: "sandbox".parse().unwrap(),
-                base_url: provider_url.clone(),
-            }),
-            log_to: LogTo::Nowhere,
-        };
-        let app = App::new(store.clone(), settings, {
-            let clock = Arc::clone(&clock);
-            Arc::new(move || Timestamp::from_timestamp_millis(clock.load(SeqCst)).unwrap())
-        });
+        let app = app(&store, &tables, &tokens, &provider_url, &clock);
         let routes = template.routes();
         let world = Self {
             db,
@@ -115,22 +102,8 @@ impl World {
 
     /// The same tables, seen by a cold function that was told the provider is elsewhere.
     pub(crate) fn with_provider_at(&self, base_url: &str) -> Self {
-        let now = self.clock.load(SeqCst);
-        let clock = Arc::new(AtomicI64::new(now));
-        let settings = Settings {
-            tables: self.tables.clone(),
-            hold_terms: self.app.hold_terms(),
-            tokens: Some(self.tokens.clone()),
-            payments: Some(edge::payment::Settings {
-                provider: "sandbox".parse().unwrap(),
-                base_url: base_url.to_owned(),
-            }),
-            log_to: LogTo::Nowhere,
-        };
-        let app = App::new(self.store.clone(), settings, {
-            let clock = Arc::clone(&clock);
-            Arc::new(move || Timestamp::from_timestamp_millis(clock.load(SeqCst)).unwrap())
-        });
+        let clock = Arc::new(AtomicI64::new(self.clock.load(SeqCst)));
+        let app = app(&self.store, &self.tables, &self.tokens, base_url, &clock);
         Self {
             db: self.db.clone(),
             wire: self.wire.clone(),
@@ -447,6 +420,29 @@ impl World {
         show.ends_at = show.starts_at + TimeDelta::hours(3);
         self.store.put_show(&show, movie).await.unwrap();
     }
+}
+
+/// A cold function's app.
+fn app(
+    store: &Store,
+    tables: &Tables,
+    tokens: &TokenSettings,
+    provider_url: &str,
+    clock: &Arc<AtomicI64>,
+) -> App {
+    let settings = Settings {
+        tables: tables.clone(),
+        hold_terms: HoldTerms::of_secs(HOLD_SECS.try_into().unwrap()),
+        tokens: Some(tokens.clone()),
+        payments: Some(edge::payment::Settings {
+            provider: "sandbox".parse().unwrap(),
+            base_url: provider_url.to_owned(),
+        }),
+        log_to: LogTo::Nowhere,
+    };
+    let clock = Arc::clone(clock);
+    let now = move || Timestamp::from_timestamp_millis(clock.load(SeqCst)).unwrap();
+    App::new(store.clone(), settings, Arc::new(now))
 }
 
 /// A provider of the world's own, on a port of its own, for as long as the test runs.
