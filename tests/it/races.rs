@@ -405,6 +405,22 @@ async fn cancel_that_read_before_the_confirmation() {
     assert_eq!(world.payments(), [back]);
 }
 
+/// Goal: what a seat said is forgotten with the decision that it was said to. Method: the first try
+/// meets somebody else on A1; by the second one A1 is ours again, and sold to us.
+#[tokio::test]
+async fn cancel_that_lost_a_seat_before_the_confirmation() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
+    let read_before = world.store.reservation(&id).await.unwrap().unwrap();
+    let payment = world.pay(&held, "succeed").await;
+    world.confirm("ann", "t1", &payment).await.expect(200);
+    world.wire.inject("TransactWriteItems", Fault::SeatOfAnother, 1);
+    world.store.cancel(read_before, world.now()).await.unwrap();
+    assert_eq!(world.wire.faults_left(), 0);
+    assert_eq!(world.items(&world.tables.seats).len(), 0, "no seat is left without an owner");
+}
+
 /// And the other way round: a payment that decided upon a hold which was cancelled meanwhile.
 #[tokio::test]
 async fn confirm_that_read_before_the_cancellation() {

@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     TransactionConflict,
     /// The first item of the transaction is busy, and the others are judged.
     ThrottledStep,
+    /// Of the transaction's steps, the one after the first meets a seat that somebody else holds.
+    SeatOfAnother,
     /// The policy does not allow it.
     AccessDenied,
     /// Too many calls.
@@ -88,6 +90,7 @@ impl HttpConnector for Wire {
             Some(Fault::Down) => return lost("nobody answers"),
             Some(Fault::TransactionConflict) => conflict(&sent),
             Some(Fault::ThrottledStep) => throttled_step(&sent),
+            Some(Fault::SeatOfAnother) => seat_of_another(&sent),
             Some(Fault::AccessDenied) => refused(json!({
                 "__type": "com.amazon.coral.service#AccessDeniedException",
                 "message": "User is not authorized to perform this",
@@ -138,6 +141,22 @@ fn throttled_step(sent: &Value) -> HttpResponse {
     };
     let mut reasons: Vec<Value> = steps.iter().map(refused).collect();
     reasons[0] = json!({"Code": "ThrottlingError", "Message": "Throughput exceeds the limit"});
+    cancelled(&reasons)
+}
+
+/// What DynamoDB says when the second step's seat is held by somebody else, for long.
+fn seat_of_another(sent: &Value) -> HttpResponse {
+    let steps = sent["TransactItems"].as_array().map_or(0, Vec::len);
+    let mut reasons = vec![json!({"Code": "None"}); steps];
+    reasons[1] = json!({
+        "Code": "ConditionalCheckFailed",
+        "Message": "The conditional request failed",
+        "Item": {
+            "seat_status": {"S": "HELD"},
+            "reservation_id": {"S": "theirs"},
+            "expires_at": {"N": "4000000000"},
+        },
+    });
     cancelled(&reasons)
 }
 
