@@ -1,10 +1,9 @@
 //! `POST /api/reservations/confirm`.
 
 use chrono::TimeDelta;
-use domain::show::Status;
 use serde_json::json;
 
-use crate::world::{HOLD_SECS, World, movie};
+use crate::world::{HOLD_SECS, World};
 
 #[tokio::test]
 async fn money_in_time_books_the_seats() {
@@ -99,20 +98,6 @@ async fn somebody_elses_hold_does_not_exist() {
     let held = world.hold("ann", &["A1"], "t1").await.expect(201);
     let payment = world.pay(&held, "succeed").await;
     assert_eq!(world.confirm("bob", "t1", &payment).await.problem(404), "not_found");
-}
-
-#[tokio::test]
-async fn a_cancelled_show_gives_the_money_back() {
-    let world = World::new().await;
-    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
-    let payment = world.pay(&held, "succeed").await;
-    world.put_show(&movie("inception", "Inception"), |show| show.status = Status::Cancelled).await;
-    world.advance(TimeDelta::seconds(6));
-    for _ in 0..2 {
-        assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "show_cancelled");
-    }
-    let back = ("REFUND_DUE".to_owned(), Some("SHOW_CANCELLED".to_owned()));
-    assert_eq!(world.payments(), [back]);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use domain::id::ReservationId;
 use domain::payment::{Outcome, Progress, RefundReason, Report};
 use domain::reservation::Reservation;
 use domain::settlement::{Case, Lateness};
+use domain::show::Status;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 use store::Settled;
@@ -445,6 +446,20 @@ async fn cancel_against_cancel() {
         assert_eq!(one.expect(200), two.expect(200));
         assert_eq!(world.payments().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn the_show_cancelled_while_held() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let payment = world.pay(&held, "succeed").await;
+    world.put_show(&movie("inception", "Inception"), |show| show.status = Status::Cancelled).await;
+    world.advance(TimeDelta::seconds(6));
+    for _ in 0..2 {
+        assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "show_cancelled");
+    }
+    let back = ("REFUND_DUE".to_owned(), Some("SHOW_CANCELLED".to_owned()));
+    assert_eq!(world.payments(), [back]);
 }
 
 #[tokio::test]

@@ -6,11 +6,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -79,7 +81,20 @@ pub fn router() -> Router {
         .with_state(Payments::default())
 }
 
-async fn pay(State(payments): State<Payments>, Json(order): Json<Order>) -> Response {
+/// Reads a body as JSON whatever its content type says, as Marquee itself does: `curl -d` sends a
+/// form's.
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Response> {
+    serde_json::from_slice(body).map_err(|error| {
+        let told = json!({"error": error.to_string()});
+        (StatusCode::BAD_REQUEST, Json(told)).into_response()
+    })
+}
+
+async fn pay(State(payments): State<Payments>, body: Bytes) -> Response {
+    let order: Order = match read(&body) {
+        Ok(order) => order,
+        Err(refused) => return refused,
+    };
     #[expect(clippy::disallowed_methods, reason = "the provider draws its own references")]
     let drawn = || format!("pay_{}", uuid::Uuid::new_v4().simple());
     let reference = order.payment_reference.unwrap_or_else(drawn);
@@ -109,8 +124,12 @@ async fn show(State(payments): State<Payments>, Path(reference): Path<String>) -
 async fn end(
     State(payments): State<Payments>,
     Path(reference): Path<String>,
-    Json(ending): Json<Ending>,
+    body: Bytes,
 ) -> Response {
+    let ending: Ending = match read(&body) {
+        Ok(ending) => ending,
+        Err(refused) => return refused,
+    };
     let mut payments = payments.lock().unwrap_or_else(PoisonError::into_inner);
     match payments.get_mut(&reference) {
         Some(payment) if payment.status == Status::Pending => {

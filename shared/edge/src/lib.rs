@@ -2,7 +2,7 @@
 //! logs and metrics.
 //!
 //! A function is `async fn handle(app: App, request: Request) -> Result<Response, Problem>`:
-//! parse, call the store, shape the answer. [`serve`] runs it on Lambda; [`function`] makes the
+//! parse, call the store, shape the answer. [`serve()`] runs it on Lambda; [`function()`] makes the
 //! very same of it for the gateway on a desk and for tests.
 //!
 //! This crate has no booking rules. It is the only one that reads the clock, the environment and

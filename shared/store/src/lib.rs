@@ -1,9 +1,9 @@
 //! The only crate that speaks `DynamoDB`: keys, conditions, transactions, readers.
 //!
-//! An entity has one file ([`seat`], [`reservation`], [`payment`], [`show`], [`catalog`]) with its
-//! key, its attributes, its conditions and its reader. A use case has one file ([`hold`],
-//! [`settle`], [`cancel`], [`block`], [`seat_map`]) and says in its doc comment what it costs.
-//! Everything that writes goes through [`txn`], where a step and the reading of its refusal are
+//! An entity has one file (`seat`, `reservation`, `payment`, `show`, `catalog`) with its
+//! key, its attributes, its conditions and its reader. A use case has one file (`hold`,
+//! `settle`, `cancel`, `block`, `seat_map`) and says in its doc comment what it costs.
+//! Everything that writes goes through `txn`, where a step and the reading of its refusal are
 //! added together.
 //!
 //! The condition guards, the domain explains: a refused write hands back the item it saw, and
