@@ -7,14 +7,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 type Payments = Arc<Mutex<HashMap<String, Payment>>>;
 
@@ -81,20 +81,21 @@ pub fn router() -> Router {
         .with_state(Payments::default())
 }
 
-/// Reads a body as JSON whatever its content type says, as Marquee itself does: `curl -d` sends a
-/// form's.
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Response> {
-    serde_json::from_slice(body).map_err(|error| {
-        let told = json!({"error": error.to_string()});
-        (StatusCode::BAD_REQUEST, Json(told)).into_response()
-    })
+/// A body as JSON, whatever its content type says: `curl -d` sends a form's.
+struct AnyJson<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for AnyJson<T> {
+    type Rejection = (StatusCode, Json<Value>);
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let told = |error: String| (StatusCode::BAD_REQUEST, Json(json!({"error": error})));
+        let body = Bytes::from_request(request, state).await;
+        let body = body.map_err(|error| told(error.body_text()))?;
+        serde_json::from_slice(&body).map(Self).map_err(|error| told(error.to_string()))
+    }
 }
 
-async fn pay(State(payments): State<Payments>, body: Bytes) -> Response {
-    let order: Order = match read(&body) {
-        Ok(order) => order,
-        Err(refused) => return refused,
-    };
+async fn pay(State(payments): State<Payments>, AnyJson(order): AnyJson<Order>) -> Response {
     #[expect(clippy::disallowed_methods, reason = "the provider draws its own references")]
     let drawn = || format!("pay_{}", uuid::Uuid::new_v4().simple());
     let reference = order.payment_reference.unwrap_or_else(drawn);
@@ -124,12 +125,8 @@ async fn show(State(payments): State<Payments>, Path(reference): Path<String>) -
 async fn end(
     State(payments): State<Payments>,
     Path(reference): Path<String>,
-    body: Bytes,
+    AnyJson(ending): AnyJson<Ending>,
 ) -> Response {
-    let ending: Ending = match read(&body) {
-        Ok(ending) => ending,
-        Err(refused) => return refused,
-    };
     let mut payments = payments.lock().unwrap_or_else(PoisonError::into_inner);
     match payments.get_mut(&reference) {
         Some(payment) if payment.status == Status::Pending => {
