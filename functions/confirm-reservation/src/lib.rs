@@ -62,6 +62,9 @@ fn answer(app: &App, request: &Request, settled: Settled) -> Result<Response, Pr
             if refund {
                 app.note(Note::RefundDue);
             }
+            if refund && reason.is_late() {
+                app.note(Note::PaidLate);
+            }
             Err(reason.into())
         }
         Settled::Mismatch => Err(Problem::PaymentMismatch),

@@ -85,6 +85,9 @@ async fn main() -> Result<(), Error> {
 
 /// Writes a file that is never seen half written.
 fn write_whole(path: &Path, ready: &Value) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".part");
     std::fs::write(&unfinished, format!("{ready:#}\n"))?;

@@ -2,11 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::time::HoldTerms;
 use dynoxide::Database;
-use edge::{App, Clock, LogTo, Role, Settings, TokenSettings};
+use edge::{App, Clock, Role, Settings, TokenSettings};
 use serde_json::{Value, json};
 use store::{Store, Tables};
 use tokio::net::TcpListener;
@@ -98,7 +99,7 @@ impl Server {
                 provider: "sandbox".parse().expect("it is an id"),
                 base_url: url.clone(),
             }),
-            log_to: if options.log { LogTo::Stdout } else { LogTo::Nowhere },
+            log: if options.log { Arc::new(|line| println!("{line}")) } else { Arc::new(|_| {}) },
         };
         let app = App::new(store.clone(), settings, clock.clone());
         let router = gateway::router(&template.routes(), &app, &clock)?.merge(sandbox::router());

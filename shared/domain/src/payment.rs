@@ -85,6 +85,21 @@ pub enum RefundReason {
     WrongAmount,
 }
 
+impl RefundReason {
+    /// Whether the money came after the end of its hold.
+    #[must_use]
+    pub fn is_late(self) -> bool {
+        match self {
+            Self::HoldExpired | Self::SeatsTaken | Self::ShowBegun => true,
+            Self::ShowCancelled
+            | Self::SecondPayment
+            | Self::PaidAfterCancel
+            | Self::BookingCancelled
+            | Self::WrongAmount => false,
+        }
+    }
+}
+
 /// A payment as we keep it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {

@@ -186,6 +186,13 @@ impl Reservation {
         self.status == Status::Confirmed && self.has_heard_of(provider, reference)
     }
 
+    /// Whether a payment that goes back ends it at `now`: not what is over by a payment, a
+    /// cancellation or a booking already.
+    #[must_use]
+    pub fn can_fail_at(&self, now: Timestamp) -> bool {
+        self.status.apply(Command::Fail, self.is_live_at(now)).is_ok()
+    }
+
     /// How it ends if its customer cancels at `now`: the new status, or why not.
     ///
     /// # Errors

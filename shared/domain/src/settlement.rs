@@ -46,11 +46,9 @@ pub enum Decision {
     },
     /// No money came. Payment FAILED; the reservation stays what it is, for this reason.
     Over(RefundReason),
-    /// Not a payment for this reservation. Nothing is ours to write.
+    /// Not a payment for this reservation. If it was noted as one while the provider did not
+    /// answer, it is FAILED now, so that nobody asks for it again.
     Mismatch,
-    /// The provider knows no such payment, though we noted it while it did not answer. Payment
-    /// FAILED, so that nobody asks for it again.
-    Forget,
 }
 
 /// Everything a decision is made upon, besides the reservation.
@@ -78,7 +76,6 @@ impl Case<'_> {
         }
         let obstacle = self.obstacle(reservation);
         match &self.report.outcome {
-            Outcome::Unknown if reservation.has_heard_of(provider, reference) => Decision::Forget,
             Outcome::Unknown => Decision::Mismatch,
             Outcome::Known { reservation_id, .. }
                 if reservation_id.as_ref() != Some(&reservation.id) =>
@@ -90,7 +87,7 @@ impl Case<'_> {
             }
             Outcome::Known { progress, .. } => match (progress, obstacle) {
                 (Progress::Captured, Some(reason)) => {
-                    Decision::Refund { reason, ends: !has_ended(reservation.status) }
+                    Decision::Refund { reason, ends: reservation.can_fail_at(self.now) }
                 }
                 (Progress::Captured, None) => {
                     Decision::Book { late: reservation.status_at(self.now) != Status::Pending }
@@ -148,14 +145,6 @@ fn wait(reservation: &Reservation, reason: Option<RefundReason>) -> Decision {
     match reason {
         Some(reason) => Decision::Watch(reason),
         None => Decision::Wait { extend: !reservation.extended },
-    }
-}
-
-/// Whether a status is one that a payment cannot end any more.
-fn has_ended(status: Status) -> bool {
-    match status {
-        Status::Pending | Status::Expired => false,
-        Status::Confirmed | Status::Cancelled | Status::Failed => true,
     }
 }
 

@@ -11,7 +11,7 @@ use store::{Store, Tables};
 
 use crate::cache::Cache;
 use crate::catalog::Caches;
-use crate::log::{Invocation, LogTo, Note};
+use crate::log::{Invocation, Log, Note};
 use crate::payment::{self, PaymentProvider};
 use crate::token::{TokenSettings, Tokens};
 
@@ -36,8 +36,8 @@ pub struct Settings {
     pub tokens: Option<TokenSettings>,
     /// Which payment provider, and where. Only functions that ask for payments need it.
     pub payments: Option<payment::Settings>,
-    /// Where the line about each invocation goes.
-    pub log_to: LogTo,
+    /// Takes the line about each invocation.
+    pub log: Log,
 }
 
 /// A setting that is missing or malformed.
@@ -69,6 +69,8 @@ impl Settings {
         };
         let tokens = match find("JWT_SECRET") {
             None => None,
+            // A shorter key than the hash can be guessed (RFC 7518, section 3.2).
+            Some(secret) if secret.len() < 32 => return Err(MissingSetting("JWT_SECRET")),
             Some(secret) => Some(TokenSettings {
                 secret,
                 issuer: need("JWT_ISSUER")?,
@@ -93,7 +95,7 @@ impl Settings {
             hold_terms: HoldTerms::of_secs(hold_secs),
             tokens,
             payments,
-            log_to: LogTo::Stdout,
+            log: Arc::new(|line| println!("{line}")),
         })
     }
 }
@@ -200,8 +202,8 @@ impl App {
         &self.shared.caches
     }
 
-    pub(crate) fn log_to(&self) -> LogTo {
-        self.shared.settings.log_to
+    pub(crate) fn log(&self, line: &str) {
+        (self.shared.settings.log)(line);
     }
 }
 
@@ -224,7 +226,9 @@ mod tests {
         assert_eq!(read(&[]), Ok(()));
         assert_eq!(read(&[("SEATS_TABLE", "")]), Err("SEATS_TABLE"));
         assert_eq!(read(&[("HOLD_SECONDS", "five")]), Err("HOLD_SECONDS"));
-        assert_eq!(read(&[("JWT_SECRET", "s"), ("JWT_ISSUER", "i")]), Err("JWT_AUDIENCE"));
+        let secret = ("JWT_SECRET", "a secret of thirty-two characters");
+        assert_eq!(read(&[secret, ("JWT_ISSUER", "i")]), Err("JWT_AUDIENCE"));
+        assert_eq!(read(&[("JWT_SECRET", "short")]), Err("JWT_SECRET"));
         assert_eq!(read(&[("PAYMENT_PROVIDER", "sandbox")]), Err("PAYMENT_BASE_URL"));
     }
 }

@@ -5,8 +5,7 @@
 //! parse, call the store, shape the answer. [`serve()`] runs it on Lambda; [`function()`] makes the
 //! very same of it for the gateway on a desk and for tests.
 //!
-//! This crate has no booking rules. It is the only one that reads the clock, the environment and
-//! the random source.
+//! This crate has no booking rules. It is the only one that reads the clock and the environment.
 
 mod app;
 mod aws;
@@ -24,7 +23,7 @@ pub mod payment;
 pub mod view;
 
 pub use app::{App, Clock, MissingSetting, Settings, system_clock};
-pub use log::{LogTo, Note};
+pub use log::{Log, Note};
 pub use problem::{Problem, SEAT_TAKEN_DETAIL};
 pub use request::Request;
 pub use response::{Response, accepted, created, ok, ok_or_not_modified};

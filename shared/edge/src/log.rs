@@ -4,7 +4,7 @@
 //! CloudWatch makes metrics of it without any call. Its other members make it the access log. It
 //! never holds a token, a signature or a card.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use domain::id::{HoldToken, ReservationId, ShowId, UserId};
@@ -12,14 +12,8 @@ use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 use store::Meter;
 
-/// Where the line about each invocation goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogTo {
-    /// To standard output, which Lambda sends to CloudWatch.
-    Stdout,
-    /// Nowhere.
-    Nowhere,
-}
+/// Takes the line about each invocation. On Lambda it prints it, and CloudWatch does the rest.
+pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Something worth noting about an invocation.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +31,7 @@ pub enum Note<'a> {
         /// From the hold to the booking, in milliseconds.
         after_ms: u64,
     },
-    /// It was booked by a payment that came after the end of its hold.
+    /// A payment came after the end of its hold, whatever became of it.
     PaidLate,
     /// A refund became due.
     RefundDue,

@@ -27,14 +27,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// # Errors
-    ///
-    /// [`Problem::TooLarge`].
-    pub(crate) fn new(app: App, http: lambda_http::Request) -> Result<Self, Problem> {
-        if http.body().len() > BODY_BYTES_MAX {
-            return Err(Problem::TooLarge { limit_bytes: BODY_BYTES_MAX });
-        }
-        Ok(Self { now: app.now(), app, http })
+    pub(crate) fn new(app: App, http: lambda_http::Request) -> Self {
+        Self { now: app.now(), app, http }
     }
 
     /// The user who asks, if the token has the role `user`.
@@ -54,8 +48,11 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`Problem::Invalid`] says where it is not what was expected.
+    /// [`Problem::TooLarge`]; [`Problem::Invalid`] says where it is not what was expected.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.http.body().len() > BODY_BYTES_MAX {
+            return Err(Problem::TooLarge { limit_bytes: BODY_BYTES_MAX });
+        }
         serde_json::from_slice(self.http.body())
             .map_err(|error| Problem::Invalid(format!("the body: {error}")))
     }

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
-use domain::time::Timestamp;
 use lambda_http::http::header::{HOST, HeaderMap, HeaderValue};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, BoxFuture, RequestExt as _, Service as _, service_fn};
@@ -13,7 +12,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::app::App;
-use crate::log::{LogTo, Note, causes};
+use crate::log::{Note, causes};
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::{self, Response};
@@ -41,7 +40,7 @@ where
     let app = App::on_lambda().await?;
     let (app, handler) = (&app, &handler);
     lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<LambdaRequest>| {
-        let payload = without_forged_origin(event.payload);
+        let payload = without_forged_url(event.payload);
         let service = service_fn(move |http| respond(app, name, handler, http));
         Adapter::from(service).call(LambdaEvent::new(payload, event.context))
     }))
@@ -58,7 +57,7 @@ where
     Arc::new(move |event: LambdaEvent<Value>| {
         let (app, handler) = (app.clone(), handler.clone());
         Box::pin(async move {
-            let payload = without_forged_origin(serde_json::from_value(event.payload)?);
+            let payload = without_forged_url(serde_json::from_value(event.payload)?);
             let service = service_fn(|http| respond(&app, name, &handler, http));
             let answer = Adapter::from(service).call(LambdaEvent::new(payload, event.context));
             Ok(serde_json::to_value(answer.await?)?)
@@ -79,10 +78,7 @@ where
 {
     let id = http.lambda_context_ref().map_or("", |context| context.request_id.as_str());
     let app = app.begin(id);
-    let answer = match Request::new(app.clone(), http) {
-        Ok(request) => handler(app.clone(), request).await,
-        Err(problem) => Err(problem),
-    };
+    let answer = handler(app.clone(), Request::new(app.clone(), http)).await;
     let (mut response, code) = match answer {
         Ok(response) => (response, None),
         Err(problem) => {
@@ -93,7 +89,8 @@ where
     if let Ok(id) = HeaderValue::from_str(app.invocation.request_id()) {
         response.headers_mut().insert("x-request-id", id);
     }
-    tell(&app, name, response.status().as_u16(), code, app.now());
+    let (status, meter) = (response.status().as_u16(), app.store.meter());
+    app.log(&app.invocation.line(name, status, code, meter, app.now()));
     Ok(response)
 }
 
@@ -120,9 +117,10 @@ fn note(app: &App, name: &str, problem: &Problem) {
     }
 }
 
-/// Takes out of an event what a stranger can write and `lambda_http` would build the request's URL
-/// of: with a scheme or host that is none, it panics. Nothing here asks for them.
-fn without_forged_origin(mut event: LambdaRequest) -> LambdaRequest {
+/// Makes what a stranger can write harmless where `lambda_http` would build the request's URL of
+/// it and panic: a scheme or host that is none, for which nothing here asks, and characters that
+/// no query may have.
+fn without_forged_url(mut event: LambdaRequest) -> LambdaRequest {
     let strip = |headers: &mut HeaderMap| {
         headers.remove(HOST);
         headers.remove("x-forwarded-proto");
@@ -132,17 +130,24 @@ fn without_forged_origin(mut event: LambdaRequest) -> LambdaRequest {
             strip(&mut event.headers);
             strip(&mut event.multi_value_headers);
         }
-        LambdaRequest::ApiGatewayV2(event) => strip(&mut event.headers),
+        LambdaRequest::ApiGatewayV2(event) => {
+            strip(&mut event.headers);
+            event.raw_query_string = event.raw_query_string.take().map(|query| escape(&query));
+        }
         _others_are_not_enabled => {}
     }
     event
 }
 
-fn tell(app: &App, name: &str, status: u16, code: Option<&str>, now: Timestamp) {
-    match app.log_to() {
-        LogTo::Stdout => {
-            println!("{}", app.invocation.line(name, status, code, app.store.meter(), now));
+/// `query` with what RFC 3986 does not allow in one percent-encoded, which reads the same.
+fn escape(query: &str) -> String {
+    let mut escaped = String::with_capacity(query.len());
+    for byte in query.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
         }
-        LogTo::Nowhere => {}
     }
+    escaped
 }

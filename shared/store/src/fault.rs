@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// Others were writing the same items, every time we tried. Nothing was written; try again.
+    /// Others were writing the same items, every time we tried. Try again.
     #[error("other transactions were faster")]
     Contended,
     /// `DynamoDB` did not answer, or refused to work. Whether a write happened is not known; every

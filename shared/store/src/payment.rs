@@ -9,6 +9,12 @@ use crate::Fault;
 use crate::item::{Item, from_item, instant, item, string, value};
 use crate::txn::{If, corrupt};
 
+/// Nothing is decided of the payment yet.
+const IF_UNDECIDED: &str = "attribute_not_exists(pk) OR payment_status = :status";
+
+/// The payment was noted for this reservation, and nothing came of it.
+const IF_NOTED: &str = "payment_status = :pending AND reservation_id = :reservation";
+
 /// No money was booked or sent back yet: what the domain says of `Capture` and `OweBack`. A
 /// failure may be recorded again; that changes nothing.
 const IF_OPEN: &str = "attribute_not_exists(pk) OR payment_status IN (:pending, :failed)";
@@ -26,13 +32,16 @@ pub(crate) const SET_STATUS_AND_REASON: &str = "SET payment_status = :status, \
      reservation_id = :reservation, amount_minor = :amount_minor, currency = :currency, \
      updated_at = :now, created_at = if_not_exists(created_at, :now), refund_reason = :reason";
 
-/// Notes that a payment is on its way. Changes nothing of one that is known already, so it needs
-/// no condition and can never take a payment back in its life.
+/// Notes that a payment is on its way. Changes nothing of one that is known already, so it can
+/// never take a payment back in its life.
 pub(crate) const SET_SEEN: &str = "SET payment_status = if_not_exists(payment_status, :status), \
      reservation_id = if_not_exists(reservation_id, :reservation), \
      amount_minor = if_not_exists(amount_minor, :amount_minor), \
      currency = if_not_exists(currency, :currency), \
      created_at = if_not_exists(created_at, :now), updated_at = if_not_exists(updated_at, :now)";
+
+/// The payment came to nothing.
+pub(crate) const SET_FAILED: &str = "SET payment_status = :status, updated_at = :now";
 
 /// The booking is cancelled, its money is owed back.
 pub(crate) const SET_OWED: &str =
@@ -66,6 +75,17 @@ pub(crate) fn values(
     let reservation = (":reservation", string(reservation.as_str()));
     If::new("", [(":status", value(&status)), reservation, (":now", instant(now))])
         .with([(":amount_minor", value(&money.minor())), (":currency", value(&money.currency()))])
+}
+
+/// The condition for waiting for a payment, with the values of [`SET_SEEN`].
+pub(crate) fn if_undecided(values: If) -> If {
+    values.only(IF_UNDECIDED)
+}
+
+/// The condition and values of [`SET_FAILED`] for a payment that was noted for `reservation`.
+pub(crate) fn if_noted(reservation: &ReservationId, now: Timestamp) -> If {
+    If::new(IF_NOTED, [(":pending", value(&Status::Pending)), (":now", instant(now))])
+        .with([(":reservation", string(reservation.as_str())), (":status", value(&Status::Failed))])
 }
 
 /// The condition for booking a payment or owing it back.

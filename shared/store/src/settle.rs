@@ -1,28 +1,22 @@
 //! Settle: carry out what the domain decides about a payment, in one transaction.
 
-use domain::payment::{self, Outcome, Payment, RefundReason, Report};
+use domain::payment::{self, RefundReason};
 use domain::reservation::Command::{Confirm, ConfirmLate, Fail};
 use domain::reservation::{self, PaymentSummary, Reservation, Status};
 use domain::seat::{self, Seat};
 use domain::settlement::{Case, Decision};
 use domain::time::Timestamp;
 
-use crate::item::{Item, instant, seconds, string, value};
-use crate::txn::{Aborted, If, Txn, corrupt};
-use crate::{Fault, Store, payment as payments, reservation as reservations, seat as seats};
+use self::steps::{Refused, SET_CONFIRMED, SET_EXTENDED, SET_FAILED, changed, summary, unchanged};
+use crate::item::{instant, seconds, value};
+use crate::txn::{Aborted, Txn, corrupt};
+use crate::{Fault, Store, reservation as reservations, seat as seats};
+
+mod steps;
 
 /// Decisions made anew because something changed in between. Every change moves the reservation
 /// or the payment forward, and neither has this many steps to go.
 const DECISIONS_MAX: u32 = 6;
-
-const SET_CONFIRMED: &str = "SET reservation_status = :status, confirmed_at = :now, \
-     payment_provider = :provider, payment_reference = :reference, payment_status = :payment_status";
-const SET_FAILED: &str = "SET reservation_status = :status, payment_provider = :provider, \
-     payment_reference = :reference, payment_status = :payment_status";
-const SET_EXTENDED: &str = "SET expires_at = :extended_end, hold_extended = :true, \
-     payment_provider = :provider, payment_reference = :reference, payment_status = :payment_status";
-const SET_PAYMENT: &str = "SET payment_provider = :provider, payment_reference = :reference, \
-     payment_status = :payment_status";
 
 /// What became of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +45,6 @@ pub enum Settled {
     Mismatch,
 }
 
-/// Why a write did not happen.
-enum Refused {
-    Payment(Payment),
-    Reservation,
-    Seat,
-}
-
 impl Store {
     /// Settles `reservation`, which was just read, with what a provider reported.
     ///
@@ -82,11 +69,12 @@ impl Store {
                 Err(Aborted::Fault(fault)) => return Err(fault),
                 Err(Aborted::Refused(refused)) => refused,
             };
-            if let Some(reason) = refused.iter().find_map(owed_back) {
-                return Ok(Settled::NotBooked { reason, refund: false });
+            if let Some(settled) = refused.iter().find_map(|refused| before(refused, &reservation))
+            {
+                return Ok(settled);
             }
             decision = if refused.iter().all(|refused| matches!(refused, Refused::Seat)) {
-                without_its_seats(decision)?
+                without_its_seats(decision, &reservation, case.now)?
             } else {
                 reservation = self.changed(&reservation).await?;
                 case.decide(&reservation)
@@ -103,7 +91,10 @@ impl Store {
     ) -> Result<Settled, Aborted<Refused>> {
         match decision {
             Decision::Done => Ok(Settled::BookedBefore(reservation.clone())),
-            Decision::Mismatch => Ok(Settled::Mismatch),
+            Decision::Mismatch => {
+                self.forget(reservation, case).await?;
+                Ok(Settled::Mismatch)
+            }
             Decision::Book { late } => {
                 self.book(reservation, late, case).await?;
                 Ok(Settled::Booked { reservation: reservation.clone(), late })
@@ -123,10 +114,6 @@ impl Store {
             Decision::Over(reason) => {
                 self.decline(reservation, case).await?;
                 Ok(Settled::NotBooked { reason, refund: false })
-            }
-            Decision::Forget => {
-                self.decline(reservation, case).await?;
-                Ok(Settled::Mismatch)
             }
             Decision::Refund { reason, ends } => {
                 self.owe_back(reservation, reason, ends, case).await?;
@@ -183,7 +170,7 @@ impl Store {
         if !extend && reservation.payment.as_ref() == Some(&summary) {
             return Ok(());
         }
-        let txn = Txn::new(self).payment_seen(reservation, case);
+        let txn = Txn::new(self).payment_awaited(reservation, case);
         if extend {
             let expires_at = case.terms.extended_end(reservation.created_at);
             self.extend(txn, reservation, &summary, expires_at, case.now).await?;
@@ -237,6 +224,32 @@ impl Store {
         txn.commit().await
     }
 
+    /// What was noted of the payment for this reservation is FAILED. Nothing may have been.
+    async fn forget(
+        &self,
+        reservation: &Reservation,
+        case: &Case<'_>,
+    ) -> Result<(), Aborted<Refused>> {
+        let summary = summary(case.report, payment::Status::Failed);
+        let pending = |shown: &PaymentSummary| shown.status == payment::Status::Pending;
+        let shown = reservation.has_heard_of(&summary.provider, &summary.reference)
+            && reservation.payment.as_ref().is_some_and(pending);
+        let mut txn = Txn::new(self).payment_forgotten(reservation, case);
+        if shown {
+            txn = txn.payment_shown(reservation, &summary);
+        }
+        match txn.commit().await {
+            // The item is another reservation's, or not there; what is shown here is ours.
+            Err(Aborted::Refused(refused)) if refused.iter().any(is_not_noted) => {
+                if !shown {
+                    return Ok(());
+                }
+                Txn::new(self).payment_shown(reservation, &summary).commit().await
+            }
+            outcome => outcome,
+        }
+    }
+
     async fn owe_back(
         &self,
         reservation: &Reservation,
@@ -274,109 +287,48 @@ fn after(
     })
 }
 
-/// The payment as the reservation will show it.
-fn summary(report: &Report, status: payment::Status) -> PaymentSummary {
-    let Report { provider, reference, .. } = report;
-    PaymentSummary { provider: provider.clone(), reference: reference.clone(), status }
+fn is_not_noted(refused: &Refused) -> bool {
+    matches!(refused, Refused::NotNoted)
 }
 
-/// The values that every write of the payment names. A provider that is away says no amount; then
-/// it is what was asked for, until it answers.
-fn payment_values(status: payment::Status, reservation: &Reservation, case: &Case<'_>) -> If {
-    let money = match &case.report.outcome {
-        Outcome::Known { money, .. } => *money,
-        Outcome::Unknown | Outcome::Away => reservation.amount,
-    };
-    payments::values(status, &reservation.id, money, case.now)
-}
-
-fn payment_key(report: &Report) -> Item {
-    payments::key(&report.provider, &report.reference)
-}
-
-impl Txn<'_, Refused> {
-    fn payment_becomes(
-        self,
-        summary: &PaymentSummary,
-        reason: Option<RefundReason>,
-        reservation: &Reservation,
-        case: &Case<'_>,
-    ) -> Self {
-        let table = &self.store().tables.payments;
-        let only = payments::if_open(payment_values(summary.status, reservation, case));
-        let explain = |found: Option<&Item>| match found {
-            Some(found) => {
-                let payment = payments::read(found.clone())?;
-                match payment.status.apply(payment::Command::Capture) {
-                    None => Ok(Refused::Payment(payment)),
-                    Some(_) => Err(corrupt(format!("an open payment refused: {payment:?}"))),
-                }
-            }
-            None => Err(corrupt("a payment that is not there refused")),
-        };
-        match reason {
-            None => {
-                self.update(table, payment_key(case.report), payments::SET_STATUS, only, explain)
-            }
-            Some(reason) => {
-                let only = only.with([(":reason", value(&reason))]);
-                let set = payments::SET_STATUS_AND_REASON;
-                self.update(table, payment_key(case.report), set, only, explain)
-            }
-        }
+/// What became of the payment before, if that is what refused: then it is the answer, now as then.
+fn before(refused: &Refused, reservation: &Reservation) -> Option<Settled> {
+    let Refused::Payment(payment) = refused else { return None };
+    if payment.reservation_id != reservation.id {
+        return Some(Settled::Mismatch);
     }
-
-    fn payment_seen(self, reservation: &Reservation, case: &Case<'_>) -> Self {
-        let table = &self.store().tables.payments;
-        let values = payment_values(payment::Status::Pending, reservation, case);
-        self.update(table, payment_key(case.report), payments::SET_SEEN, values, crate::txn::never)
-    }
-
-    /// The reservation shows the payment, and is otherwise as it was.
-    fn payment_shown(self, reservation: &Reservation, summary: &PaymentSummary) -> Self {
-        let table = &self.store().tables.reservations;
-        let key = reservations::key(&reservation.id);
-        self.update(table, key, SET_PAYMENT, unchanged(reservation, summary), changed)
-    }
-}
-
-/// The reservation is as it was decided upon; and the payment that it will show.
-fn unchanged(reservation: &Reservation, payment: &PaymentSummary) -> If {
-    reservations::if_unchanged(
-        reservation,
-        [
-            (":provider", string(payment.provider.as_str())),
-            (":reference", string(payment.reference.as_str())),
-            (":payment_status", value(&payment.status)),
-        ],
-    )
-}
-
-fn changed(_found: Option<&Item>) -> Result<Refused, Fault> {
-    Ok(Refused::Reservation)
-}
-
-/// Why the payment's money goes back already, if it does: then that is the answer, now as then.
-fn owed_back(refused: &Refused) -> Option<RefundReason> {
-    match refused {
-        Refused::Payment(payment) => payment.refund_reason,
-        Refused::Reservation | Refused::Seat => None,
+    match (payment.status, payment.refund_reason) {
+        (_, Some(reason)) => Some(Settled::NotBooked { reason, refund: false }),
+        (payment::Status::Failed, None) => Some(Settled::Declined),
+        // It booked the reservation, which therefore changed too. The others have no such item.
+        (
+            payment::Status::Success
+            | payment::Status::Pending
+            | payment::Status::RefundDue
+            | payment::Status::Refunded,
+            None,
+        ) => None,
     }
 }
 
 /// The decision instead of `decision` where only seats refused: somebody else has them. For a
 /// hold that counts this takes a clock that runs ahead elsewhere; for a late payment it is usual.
-fn without_its_seats(decision: Decision) -> Result<Decision, Fault> {
+fn without_its_seats(
+    decision: Decision,
+    reservation: &Reservation,
+    now: Timestamp,
+) -> Result<Decision, Fault> {
     let reason = RefundReason::SeatsTaken;
     match decision {
-        Decision::Book { .. } => Ok(Decision::Refund { reason, ends: true }),
+        Decision::Book { .. } => {
+            Ok(Decision::Refund { reason, ends: reservation.can_fail_at(now) })
+        }
         Decision::Wait { .. } => Ok(Decision::Watch(reason)),
         Decision::Done
         | Decision::Watch(_)
         | Decision::Decline
         | Decision::Refund { .. }
         | Decision::Over(_)
-        | Decision::Mismatch
-        | Decision::Forget => Err(corrupt(format!("{decision:?} touches no seat"))),
+        | Decision::Mismatch => Err(corrupt(format!("{decision:?} touches no seat"))),
     }
 }

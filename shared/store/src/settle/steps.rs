@@ -1,0 +1,128 @@
+//! The steps of a settlement that touch the payment, and the reservation that shows it.
+
+use domain::payment::{self, Outcome, Payment, RefundReason, Report};
+use domain::reservation::{PaymentSummary, Reservation};
+use domain::settlement::Case;
+
+use crate::item::{Item, string, value};
+use crate::txn::{If, Txn, corrupt};
+use crate::{Fault, payment as payments, reservation as reservations};
+
+pub(super) const SET_CONFIRMED: &str = "SET reservation_status = :status, confirmed_at = :now, \
+     payment_provider = :provider, payment_reference = :reference, payment_status = :payment_status";
+pub(super) const SET_FAILED: &str = "SET reservation_status = :status, payment_provider = :provider, \
+     payment_reference = :reference, payment_status = :payment_status";
+pub(super) const SET_EXTENDED: &str = "SET expires_at = :extended_end, hold_extended = :true, \
+     payment_provider = :provider, payment_reference = :reference, payment_status = :payment_status";
+const SET_PAYMENT: &str = "SET payment_provider = :provider, payment_reference = :reference, \
+     payment_status = :payment_status";
+
+/// Why a write did not happen.
+pub(super) enum Refused {
+    Payment(Payment),
+    NotNoted,
+    Reservation,
+    Seat,
+}
+
+/// The payment as the reservation will show it.
+pub(super) fn summary(report: &Report, status: payment::Status) -> PaymentSummary {
+    let Report { provider, reference, .. } = report;
+    PaymentSummary { provider: provider.clone(), reference: reference.clone(), status }
+}
+
+/// The values that every write of the payment names. A provider that is away says no amount; then
+/// it is what was asked for, until it answers.
+fn payment_values(status: payment::Status, reservation: &Reservation, case: &Case<'_>) -> If {
+    let money = match &case.report.outcome {
+        Outcome::Known { money, .. } => *money,
+        Outcome::Unknown | Outcome::Away => reservation.amount,
+    };
+    payments::values(status, &reservation.id, money, case.now)
+}
+
+fn payment_key(report: &Report) -> Item {
+    payments::key(&report.provider, &report.reference)
+}
+
+impl Txn<'_, Refused> {
+    pub(super) fn payment_becomes(
+        self,
+        summary: &PaymentSummary,
+        reason: Option<RefundReason>,
+        reservation: &Reservation,
+        case: &Case<'_>,
+    ) -> Self {
+        let table = &self.store().tables.payments;
+        let only = payments::if_open(payment_values(summary.status, reservation, case));
+        let explain = |found: Option<&Item>| match found {
+            Some(found) => {
+                let payment = payments::read(found.clone())?;
+                match payment.status.apply(payment::Command::Capture) {
+                    None => Ok(Refused::Payment(payment)),
+                    Some(_) => Err(corrupt(format!("an open payment refused: {payment:?}"))),
+                }
+            }
+            None => Err(corrupt("a payment that is not there refused")),
+        };
+        match reason {
+            None => {
+                self.update(table, payment_key(case.report), payments::SET_STATUS, only, explain)
+            }
+            Some(reason) => {
+                let only = only.with([(":reason", value(&reason))]);
+                let set = payments::SET_STATUS_AND_REASON;
+                self.update(table, payment_key(case.report), set, only, explain)
+            }
+        }
+    }
+
+    /// Notes the payment, whatever is known of it.
+    pub(super) fn payment_seen(self, reservation: &Reservation, case: &Case<'_>) -> Self {
+        let table = &self.store().tables.payments;
+        let values = payment_values(payment::Status::Pending, reservation, case);
+        self.update(table, payment_key(case.report), payments::SET_SEEN, values, crate::txn::never)
+    }
+
+    /// Notes the payment if nothing is decided of it.
+    pub(super) fn payment_awaited(self, reservation: &Reservation, case: &Case<'_>) -> Self {
+        let table = &self.store().tables.payments;
+        let values = payment_values(payment::Status::Pending, reservation, case);
+        let only = payments::if_undecided(values);
+        self.update(table, payment_key(case.report), payments::SET_SEEN, only, |found| {
+            let found = found.ok_or_else(|| corrupt("a payment that is not there refused"))?;
+            Ok(Refused::Payment(payments::read(found.clone())?))
+        })
+    }
+
+    /// The payment came to nothing, if it was noted for this reservation.
+    pub(super) fn payment_forgotten(self, reservation: &Reservation, case: &Case<'_>) -> Self {
+        let table = &self.store().tables.payments;
+        let only = payments::if_noted(&reservation.id, case.now);
+        let key = payment_key(case.report);
+        self.update(table, key, payments::SET_FAILED, only, |_| Ok(Refused::NotNoted))
+    }
+
+    /// The reservation shows the payment, and is otherwise as it was.
+    pub(super) fn payment_shown(self, reservation: &Reservation, summary: &PaymentSummary) -> Self {
+        let table = &self.store().tables.reservations;
+        let key = reservations::key(&reservation.id);
+        self.update(table, key, SET_PAYMENT, unchanged(reservation, summary), changed)
+    }
+}
+
+/// The reservation is as it was decided upon; and the payment that it will show.
+pub(super) fn unchanged(reservation: &Reservation, payment: &PaymentSummary) -> If {
+    reservations::if_unchanged(
+        reservation,
+        [
+            (":provider", string(payment.provider.as_str())),
+            (":reference", string(payment.reference.as_str())),
+            (":payment_status", value(&payment.status)),
+        ],
+    )
+}
+
+pub(super) fn changed(_found: Option<&Item>) -> Result<Refused, Fault> {
+    Ok(Refused::Reservation)
+}
