@@ -173,3 +173,63 @@ async fn a_report_that_makes_no_sense_is_no_report() {
     let payment = world.pay(&somebodys, "succeed").await;
     assert_eq!(world.confirm("ann", "t1", &payment).await.problem(422), "payment_mismatch");
 }
+
+/// A provider that nobody reaches.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+#[tokio::test]
+async fn money_on_its_way_back_is_never_shown_as_awaited_again() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let wrong = world.pay_amount(&held, &json!(1), &json!("INR"), "succeed").await;
+    assert_eq!(world.confirm("ann", "t1", &wrong).await.problem(422), "payment_mismatch");
+    let cut_off = world.with_provider_at(NOWHERE);
+    let again = cut_off.confirm("ann", "t1", &wrong).await;
+    assert_eq!(again.problem(422), "payment_mismatch", "the stored reason");
+    let mine = shown(&world, "ann").await;
+    assert_eq!((&mine["payment"], &mine["holdExpiresAt"]), (&json!(null), &held["holdExpiresAt"]));
+}
+
+#[tokio::test]
+async fn a_failed_payment_stays_failed_while_the_provider_is_away() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let failed = world.pay(&held, "fail").await;
+    assert_eq!(world.confirm("ann", "t1", &failed).await.problem(402), "payment_failed");
+    let cut_off = world.with_provider_at(NOWHERE);
+    assert_eq!(cut_off.confirm("ann", "t1", &failed).await.problem(402), "payment_failed");
+    assert_eq!(shown(&world, "ann").await["payment"]["status"], "FAILED");
+}
+
+#[tokio::test]
+async fn a_reference_noted_after_the_end_that_names_nothing_is_not_left_pending() {
+    let world = World::new().await;
+    world.hold("ann", &["A1"], "t1").await.expect(201);
+    world.advance(TimeDelta::seconds(HOLD_SECS));
+    let cut_off = world.with_provider_at(NOWHERE);
+    cut_off.set_now(world.now());
+    assert_eq!(cut_off.confirm("ann", "t1", "made-up").await.problem(409), "hold_expired");
+    assert_eq!(world.payments(), [("PENDING".to_owned(), None)]);
+    assert_eq!(world.confirm("ann", "t1", "made-up").await.problem(422), "payment_mismatch");
+    assert_eq!(world.payments(), [("FAILED".to_owned(), None)]);
+}
+
+/// Goal: nobody gains or breaks anything with another's payment, even while it cannot be asked
+/// whose it is.
+#[tokio::test]
+async fn anothers_payment_that_was_noted_while_the_provider_was_away_stays_anothers() {
+    let world = World::new().await;
+    let ann = world.hold("ann", &["A1"], "t1").await.expect(201);
+    world.hold("bob", &["A2"], "t1").await.expect(201);
+    let anns = world.pay(&ann, "succeed").await;
+    let cut_off = world.with_provider_at(NOWHERE);
+    cut_off.confirm("bob", "t1", &anns).await.expect(202);
+    assert_eq!(world.confirm("ann", "t1", &anns).await.expect(200)["status"], "CONFIRMED");
+    assert_eq!(cut_off.confirm("bob", "t1", &anns).await.expect(202)["status"], "PENDING");
+    assert_eq!(world.confirm("bob", "t1", &anns).await.problem(422), "payment_mismatch");
+    assert_eq!(shown(&world, "bob").await["payment"]["status"], "FAILED", "of his own hold");
+    assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
+
+    world.hold("cat", &["A3"], "t1").await.expect(201);
+    assert_eq!(cut_off.confirm("cat", "t1", &anns).await.problem(422), "payment_mismatch");
+}

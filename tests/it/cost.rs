@@ -103,6 +103,17 @@ async fn a_seat_map_costs_one_query_per_section_and_reads_only_what_is_taken() {
     }
 }
 
+#[tokio::test]
+async fn a_seat_map_reads_the_claims_that_count() {
+    let world = World::new().await;
+    world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    world.book("bob", &["B1"], "t1").await;
+    world.wire.take_calls();
+    world.get("/api/shows/show-1/seats").await.expect(200);
+    let calls = world.wire.take_calls();
+    assert_eq!((calls.len(), &calls[0].answer["Count"]), (1, &json!(3)));
+}
+
 /// Goal: the meter, and so the metrics, tell what the wire saw.
 #[tokio::test]
 async fn the_meter_counts_what_passes() {

@@ -79,4 +79,7 @@ async fn a_forged_host_or_scheme_is_only_a_header() {
         event["multiValueHeaders"][forged.0] = json!([forged.1]);
         world.invoke(&route, event).await.expect(200);
     }
+    for query in ["city=\"<delhi>\"", "city=a b|c^d`{e}", "city=\u{7f}\u{e9}", "city=delhi&x=\\"] {
+        world.raw("GET", &format!("/api/movies?{query}"), &[], "").await.expect(200);
+    }
 }

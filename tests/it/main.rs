@@ -6,7 +6,7 @@
 //! Faults are injected below the SDK, at its HTTP connector ([`wire`]).
 //!
 //! One file per endpoint, then the races of the design ([`races`]), the proofs ([`parity`],
-//! [`cost`], [`replay`]), and rules about the source ([`tidy`]).
+//! [`history`], [`cost`], [`replay`]), and rules about the source ([`tidy`]).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that failed")]
 
@@ -30,7 +30,9 @@ mod cost;
 mod deployment;
 mod desk;
 mod events;
+mod history;
 mod limits;
+mod metrics;
 mod parity;
 mod races;
 mod replay;

@@ -79,15 +79,28 @@ impl Wire {
 
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let operation = operation_of(&request).unwrap_or_default().to_owned();
+        let wire = self.clone();
+        HttpConnectorFuture::new(async move {
+            // A call takes its time, and now one, now another is faster: so tasks really race.
+            for _ in 0..fastrand::u8(..4) {
+                tokio::task::yield_now().await;
+            }
+            wire.carry(&request)
+        })
+    }
+}
+
+impl Wire {
+    fn carry(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let operation = operation_of(request).unwrap_or_default().to_owned();
         let sent = json_of(request.body());
         let answer = match self.next_fault(&operation) {
-            None => self.to.answer(&request),
+            None => self.to.answer(request),
             Some(Fault::LoseAnswer) => {
-                let _ = self.to.answer(&request);
-                return lost("the answer is lost");
+                let _lost = self.to.answer(request);
+                return Err(ConnectorError::io("the answer is lost".into()));
             }
-            Some(Fault::Down) => return lost("nobody answers"),
+            Some(Fault::Down) => return Err(ConnectorError::io("nobody answers".into())),
             Some(Fault::TransactionConflict) => conflict(&sent),
             Some(Fault::ThrottledStep) => throttled_step(&sent),
             Some(Fault::SeatOfAnother) => seat_of_another(&sent),
@@ -102,12 +115,8 @@ impl HttpConnector for Wire {
         };
         let call = Call { operation, request: sent, answer: json_of(answer.body()) };
         self.state.lock().unwrap().calls.push(call);
-        HttpConnectorFuture::ready(Ok(answer))
+        Ok(answer)
     }
-}
-
-fn lost(why: &'static str) -> HttpConnectorFuture {
-    HttpConnectorFuture::ready(Err(ConnectorError::io(why.into())))
 }
 
 fn json_of(body: &SdkBody) -> Value {

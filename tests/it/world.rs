@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use domain::catalog::{Auditorium, City, Movie, Theatre};
@@ -12,7 +12,7 @@ use domain::show::{AuditoriumRef, MovieRef, PriceList, Show, Status, TheatreRef}
 use domain::time::{HoldTerms, Timestamp};
 use dynoxide::Database;
 use dynoxide::storage_backend::ManualClock;
-use edge::{App, LogTo, Role, Settings, TokenSettings};
+use edge::{App, Role, Settings, TokenSettings};
 use lambda_http::{Context, LambdaEvent};
 use local::dynamodb::{Embedded, client_over, create_tables};
 use local::template::{Route, Template};
@@ -31,6 +31,9 @@ pub(crate) const HOLD_SECS: i64 = 300;
 /// The price of a REGULAR seat, in paise.
 pub(crate) const REGULAR: u64 = 45_000;
 
+/// The lines that invocations logged.
+type Lines = Arc<Mutex<Vec<String>>>;
+
 pub(crate) struct World {
     pub(crate) db: Database,
     pub(crate) wire: Wire,
@@ -38,6 +41,7 @@ pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) tables: Tables,
     pub(crate) tokens: TokenSettings,
+    lines: Lines,
     clock: Arc<AtomicI64>,
     engine_clock: ManualClock,
     routes: Vec<Route>,
@@ -81,7 +85,8 @@ impl World {
         let store = Store::new(client, tables.clone());
         let tokens = local::token::settings("a secret of some length for a world");
         let provider_url = provider().await;
-        let app = app(&store, &tables, &tokens, &provider_url, &clock);
+        let lines = Lines::default();
+        let app = app(&store, &tables, &tokens, &provider_url, &clock, &lines);
         let routes = template.routes();
         let world = Self {
             db,
@@ -90,6 +95,7 @@ impl World {
             app,
             tables,
             tokens,
+            lines,
             clock,
             engine_clock,
             routes,
@@ -103,7 +109,8 @@ impl World {
     /// The same tables, seen by a cold function that was told the provider is elsewhere.
     pub(crate) fn with_provider_at(&self, base_url: &str) -> Self {
         let clock = Arc::new(AtomicI64::new(self.clock.load(SeqCst)));
-        let app = app(&self.store, &self.tables, &self.tokens, base_url, &clock);
+        let lines = Lines::default();
+        let app = app(&self.store, &self.tables, &self.tokens, base_url, &clock, &lines);
         Self {
             db: self.db.clone(),
             wire: self.wire.clone(),
@@ -111,6 +118,7 @@ impl World {
             app,
             tables: self.tables.clone(),
             tokens: self.tokens.clone(),
+            lines,
             clock,
             engine_clock: self.engine_clock.clone(),
             routes: self.routes.clone(),
@@ -129,11 +137,6 @@ impl World {
     pub(crate) fn set_now(&self, to: Timestamp) {
         self.clock.store(to.timestamp_millis(), SeqCst);
         self.engine_clock.set(to.timestamp().unsigned_abs());
-    }
-
-    /// Moves the functions' clock and leaves the engine's.
-    pub(crate) fn set_clock_only(&self, to: Timestamp) {
-        self.clock.store(to.timestamp_millis(), SeqCst);
     }
 
     pub(crate) fn token(&self, user: &str) -> String {
@@ -316,6 +319,12 @@ impl World {
         item.expect("the seat is on the map")["status"].as_str().unwrap().to_owned()
     }
 
+    /// The line that the last invocation logged.
+    pub(crate) fn last_line(&self) -> Value {
+        let lines = self.lines.lock().unwrap();
+        serde_json::from_str(lines.last().expect("something was called")).unwrap()
+    }
+
     /// Every item of a table, as plain JSON.
     pub(crate) fn items(&self, table: &str) -> Vec<Value> {
         let request = serde_json::from_value(json!({"TableName": table})).unwrap();
@@ -429,6 +438,7 @@ fn app(
     tokens: &TokenSettings,
     provider_url: &str,
     clock: &Arc<AtomicI64>,
+    lines: &Lines,
 ) -> App {
     let settings = Settings {
         tables: tables.clone(),
@@ -438,7 +448,10 @@ fn app(
             provider: "sandbox".parse().unwrap(),
             base_url: provider_url.to_owned(),
         }),
-        log_to: LogTo::Nowhere,
+        log: {
+            let lines = Arc::clone(lines);
+            Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()))
+        },
     };
     let clock = Arc::clone(clock);
     let now = move || Timestamp::from_timestamp_millis(clock.load(SeqCst)).unwrap();
