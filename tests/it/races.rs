@@ -149,8 +149,7 @@ async fn confirm_and_a_takeover_at_the_same_instant() {
         let world = World::new().await;
         let held = world.hold("ann", &["A1"], "t1").await.expect(201);
         let end: Timestamp = held["holdExpiresAt"].as_str().unwrap().parse().unwrap();
-        let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
-        let reservation = world.store.reservation(&id).await.unwrap().unwrap();
+        let reservation = stored(&world, &held).await;
         world.set_now(end);
         let second_before = end - TimeDelta::seconds(1);
         let (settled, taken) = tokio::join!(
@@ -220,6 +219,12 @@ async fn confirm_twice_at_once() {
     }
 }
 
+/// The reservation behind an answer, as the table has it.
+async fn stored(world: &World, answer: &Value) -> Reservation {
+    let id: ReservationId = answer["reservationId"].as_str().unwrap().parse().unwrap();
+    world.store.reservation(&id).await.unwrap().unwrap()
+}
+
 /// Settles as the webhook will: late money books if it can.
 async fn settle(
     world: &World,
@@ -257,8 +262,7 @@ async fn settle_at(
 }
 
 async fn settle_late(world: &World, held: &Value, reference: &str) -> Settled {
-    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
-    let reservation = world.store.reservation(&id).await.unwrap().unwrap();
+    let reservation = stored(world, held).await;
     settle(world, reservation, reference, Progress::Captured).await
 }
 
@@ -391,8 +395,7 @@ async fn captured_then_failed() {
     let world = World::new().await;
     let booked = world.book("ann", &["A1"], "t1").await;
     let reference = booked["payment"]["reference"].as_str().unwrap();
-    let id: ReservationId = booked["reservationId"].as_str().unwrap().parse().unwrap();
-    let reservation = world.store.reservation(&id).await.unwrap().unwrap();
+    let reservation = stored(&world, &booked).await;
     let settled = settle(&world, reservation, reference, Progress::Failed).await;
     assert!(matches!(settled, Settled::BookedBefore(_)), "{settled:?}");
     assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
@@ -406,11 +409,10 @@ async fn cancel_against_confirm() {
     for _ in 0..60 {
         let world = World::new().await;
         let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
-        let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
-        let reservation = world.store.reservation(&id).await.unwrap().unwrap();
+        let reservation = stored(&world, &held).await;
         let (settled, cancelled) = tokio::join!(
             settle(&world, reservation, "p1", Progress::Captured),
-            world.cancel("ann", id.as_str())
+            world.cancel("ann", held["reservationId"].as_str().unwrap())
         );
         assert_eq!(cancelled.expect(200)["status"], "CANCELLED");
         assert_eq!(world.items(&world.tables.seats).len(), 0);
@@ -434,8 +436,7 @@ async fn cancel_against_confirm() {
 async fn cancel_that_read_before_the_confirmation() {
     let world = World::new().await;
     let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
-    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
-    let read_before = world.store.reservation(&id).await.unwrap().unwrap();
+    let read_before = stored(&world, &held).await;
     let payment = world.pay(&held, "succeed").await;
     world.confirm("ann", "t1", &payment).await.expect(200);
     let cancelled = world.store.cancel(read_before, world.now()).await.unwrap();
@@ -451,8 +452,7 @@ async fn cancel_that_read_before_the_confirmation() {
 async fn cancel_that_lost_a_seat_before_the_confirmation() {
     let world = World::new().await;
     let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
-    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
-    let read_before = world.store.reservation(&id).await.unwrap().unwrap();
+    let read_before = stored(&world, &held).await;
     let payment = world.pay(&held, "succeed").await;
     world.confirm("ann", "t1", &payment).await.expect(200);
     world.wire.inject("TransactWriteItems", Fault::SeatOfAnother, 1);
@@ -466,9 +466,8 @@ async fn cancel_that_lost_a_seat_before_the_confirmation() {
 async fn confirm_that_read_before_the_cancellation() {
     let world = World::new().await;
     let held = world.hold("ann", &["A1"], "t1").await.expect(201);
-    let id: ReservationId = held["reservationId"].as_str().unwrap().parse().unwrap();
-    let read_before = world.store.reservation(&id).await.unwrap().unwrap();
-    world.cancel("ann", id.as_str()).await.expect(200);
+    let read_before = stored(&world, &held).await;
+    world.cancel("ann", held["reservationId"].as_str().unwrap()).await.expect(200);
     let settled = settle(&world, read_before, "p1", Progress::Captured).await;
     let expected = Settled::NotBooked { reason: RefundReason::PaidAfterCancel, refund: true };
     assert_eq!(settled, expected);
