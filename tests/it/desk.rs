@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use domain::time::HoldTerms;
 use edge::Role;
-use local::server::{Options, Server};
-use reqwest::{Client, StatusCode};
+use local::sandbox::plain_http;
+use local::server::{Options, PaymentOptions, SANDBOX, Server};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -21,13 +22,19 @@ async fn serve(change: impl FnOnce(&mut Options)) -> Server {
         ttl: true,
         streams: false,
         log: false,
+        payments: PaymentOptions {
+            provider: SANDBOX.parse().unwrap(),
+            base_url: None,
+            key: String::new(),
+            webhook_secrets: vec![(SANDBOX.parse().unwrap(), "whsec_c2VjcmV0".to_owned())],
+        },
     };
     change(&mut options);
     Server::start(&options, edge::system_clock()).await.unwrap()
 }
 
 async fn get(server: &Server, path: &str) -> (StatusCode, Value) {
-    let answer = reqwest::get(format!("{}{path}", server.url)).await.unwrap();
+    let answer = plain_http().get(format!("{}{path}", server.url)).send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }
 
@@ -43,7 +50,7 @@ async fn upcoming(server: &Server, city: &str) -> Value {
 /// Sends holds together, each as a user of its own.
 async fn race(server: &Server, show: &Value, wanted: Vec<Vec<String>>) -> Vec<(StatusCode, Value)> {
     let start = Arc::new(Barrier::new(wanted.len()));
-    let client = Client::new();
+    let client = plain_http();
     let mut buyers = JoinSet::new();
     for (buyer, seats) in wanted.into_iter().enumerate() {
         let body = json!({"showId": show["showId"], "seatIds": seats, "holdToken": "t"});
@@ -96,7 +103,7 @@ async fn three_hundred_buyers_with_seats_of_their_own_all_get_them() {
 async fn a_stranger_books_from_what_the_desk_says_of_itself() {
     let server = serve(|_| {}).await;
     let ready = server.ready();
-    let client = Client::new();
+    let client = plain_http();
     let post = async |path: &str, body: Value| {
         let url = format!("{}{path}", ready["url"].as_str().unwrap());
         let token = ready["userToken"].as_str().unwrap();
@@ -163,7 +170,7 @@ async fn the_gateway_says_what_api_gateway_says() {
     let server = serve(|options| options.demo = false).await;
     for (method, path) in [("GET", "/nowhere"), ("DELETE", "/api/cities"), ("GET", "/api/shows/")] {
         let method = method.parse().unwrap();
-        let request = Client::new().request(method, format!("{}{path}", server.url));
+        let request = plain_http().request(method, format!("{}{path}", server.url));
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
         assert_eq!(answer.json::<Value>().await.unwrap(), json!({"message": "Not Found"}));
@@ -171,7 +178,7 @@ async fn the_gateway_says_what_api_gateway_says() {
     let token = server.token("ann", Role::User);
     let hold = |body: Vec<u8>| {
         let url = format!("{}/api/reservations/hold", server.url);
-        Client::new().post(url).bearer_auth(&token).body(body).send()
+        plain_http().post(url).bearer_auth(&token).body(body).send()
     };
     let large = hold(vec![b' '; 1_000_000]).await.unwrap();
     assert_eq!(large.json::<Value>().await.unwrap()["code"], "payload_too_large");

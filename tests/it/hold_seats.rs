@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{HOLD_SECS, REGULAR, World};
+use crate::cinema::REGULAR;
+use crate::world::{HOLD_SECS, World};
 
 #[tokio::test]
 async fn a_hold_has_its_seats_prices_and_end() {

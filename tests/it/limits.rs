@@ -7,7 +7,8 @@ use domain::limits::{
     SECTION_ID_CHARS_MAX, SECTIONS_MAX,
 };
 
-use crate::world::{World, movie, name};
+use crate::cinema::{movie, name};
+use crate::world::World;
 
 /// Every limit of a layout reached at once, each name as long as it may be.
 fn largest() -> Layout {

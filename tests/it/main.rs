@@ -10,11 +10,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that failed")]
 
+mod cinema;
 mod contract;
 mod wire;
 mod world;
 
 mod cancel_reservation;
+mod checkout_reservation;
 mod confirm_reservation;
 mod get_reservation;
 mod get_seat_map;
@@ -23,9 +25,14 @@ mod hold_seats;
 mod list_cities;
 mod list_movies;
 mod list_reservations;
+mod process_payment_events;
+mod receive_payment_webhook;
+mod reconcile_payments;
+mod refund_payments;
 mod search_shows;
 
 mod bad_input;
+mod books;
 mod cost;
 mod deployment;
 mod desk;

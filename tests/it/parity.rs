@@ -7,10 +7,10 @@
 use chrono::TimeDelta;
 use domain::id::{HoldToken, ReservationId, ShowId, UserId};
 use domain::money::Money;
-use domain::payment::{Outcome, Progress, Report};
+use domain::payment::{Outcome, Progress, RefundReason, Report};
 use domain::reservation::{PaymentSummary, PricedSeat, Reservation, Status};
 use domain::seat::{Command, Refusal, Seat};
-use domain::settlement::{Case, Lateness};
+use domain::settlement::{Case, Origin};
 use domain::time::{HoldTerms, Timestamp};
 use serde_json::{Value, json};
 use store::{BlockError, HoldError, Settled};
@@ -213,12 +213,13 @@ async fn settle(
     world: &World,
     reservation: Reservation,
     progress: Progress,
+    origin: Origin,
     now: Timestamp,
 ) -> Settled {
     let case = Case {
         report: &report(progress),
         show_cancelled: false,
-        lateness: Lateness::Retake,
+        origin,
         terms: HoldTerms::of_secs(300),
         now,
     };
@@ -232,7 +233,8 @@ async fn settlement() {
             let world = world_with(item.as_ref()).await;
             let reservation = reservation(Status::Pending);
             given(&world, &reservation).await;
-            let settled = settle(&world, reservation, Progress::Captured, now).await;
+            let (money, by) = (Progress::Captured, Origin::Provider);
+            let settled = settle(&world, reservation, money, by, now).await;
             let says = if matches!(settled, Settled::Booked { .. }) { Ok(()) } else { Err(None) };
             agree(&world, &seat, &Command::Settle { reservation: ours() }, now, says);
         }
@@ -248,7 +250,8 @@ async fn extension() {
             given(&world, &reservation).await;
             let expires_at = reservation.created_at + TimeDelta::seconds(900);
             let command = Command::Extend { reservation: ours(), expires_at };
-            let settled = settle(&world, reservation, Progress::Processing, now).await;
+            let (money, by) = (Progress::Processing, Origin::Customer);
+            let settled = settle(&world, reservation, money, by, now).await;
             let says = if matches!(settled, Settled::Processing(_)) { Ok(()) } else { Err(None) };
             agree(&world, &seat, &command, now, says);
         }
@@ -273,7 +276,11 @@ async fn release_and_cancellation() {
                     status: domain::payment::Status::Success,
                 });
                 given(&world, &reservation).await;
-                let cancelled = world.store.cancel(reservation, now).await.unwrap();
+                let cancelled = world
+                    .store
+                    .cancel(reservation, RefundReason::BookingCancelled, now)
+                    .await
+                    .unwrap();
                 assert_eq!(cancelled.reservation.status, Status::Cancelled);
                 let expected = seat.apply(&command, now).unwrap_or_else(|_| seat.clone());
                 assert_eq!(stored(&world), expected, "{seat:?} {command:?} at {now}");

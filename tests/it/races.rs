@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use domain::id::ReservationId;
 use domain::payment::{Outcome, Progress, RefundReason, Report};
 use domain::reservation::Reservation;
-use domain::settlement::{Case, Lateness};
+use domain::settlement::{Case, Origin};
 use domain::show::Status;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -16,8 +16,9 @@ use store::Settled;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
+use crate::cinema::movie;
 use crate::wire::Fault;
-use crate::world::{Answer, HOLD_SECS, World, movie};
+use crate::world::{Answer, HOLD_SECS, World};
 
 /// Sends holds together, each as a user of its own, and returns the answers in their order.
 async fn together(world: &Arc<World>, wanted: Vec<Vec<String>>) -> Vec<Answer> {
@@ -254,7 +255,7 @@ async fn settle_at(
     let case = Case {
         report: &report,
         show_cancelled: false,
-        lateness: Lateness::Retake,
+        origin: Origin::Provider,
         terms: world.app.hold_terms(),
         now,
     };
@@ -439,7 +440,8 @@ async fn cancel_that_read_before_the_confirmation() {
     let read_before = stored(&world, &held).await;
     let payment = world.pay(&held, "succeed").await;
     world.confirm("ann", "t1", &payment).await.expect(200);
-    let cancelled = world.store.cancel(read_before, world.now()).await.unwrap();
+    let cancelled =
+        world.store.cancel(read_before, RefundReason::BookingCancelled, world.now()).await.unwrap();
     assert!(cancelled.refund);
     assert_eq!(world.items(&world.tables.seats).len(), 0, "no seat is left without an owner");
     let back = ("REFUND_DUE".to_owned(), Some("BOOKING_CANCELLED".to_owned()));
@@ -456,7 +458,7 @@ async fn cancel_that_lost_a_seat_before_the_confirmation() {
     let payment = world.pay(&held, "succeed").await;
     world.confirm("ann", "t1", &payment).await.expect(200);
     world.wire.inject("TransactWriteItems", Fault::SeatOfAnother, 1);
-    world.store.cancel(read_before, world.now()).await.unwrap();
+    world.store.cancel(read_before, RefundReason::BookingCancelled, world.now()).await.unwrap();
     assert_eq!(world.wire.faults_left(), 0);
     assert_eq!(world.items(&world.tables.seats).len(), 0, "no seat is left without an owner");
 }

@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 use domain::show::{PriceList, Status};
 
+use crate::cinema::movie;
 use crate::wire::Fault;
-use crate::world::{HOLD_SECS, World, movie};
+use crate::world::{HOLD_SECS, World};
 
 #[tokio::test]
 async fn a_repeated_hold_answers_as_the_first_did() {

@@ -4,7 +4,8 @@ use domain::catalog::Auditorium;
 use domain::layout::{RawLayout, Row, Run, Section};
 use serde_json::json;
 
-use crate::world::{World, movie, name};
+use crate::cinema::{movie, name};
+use crate::world::World;
 
 #[tokio::test]
 async fn the_five_example_calls_work_as_written() {

@@ -1,4 +1,4 @@
-//! A world for one test: tables, a clock, a provider, a small catalogue, and users.
+//! A world for one test: tables, queues, a clock, a provider, a small catalogue, and users.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use domain::catalog::{Auditorium, City, Movie, Theatre};
-use domain::layout::{Layout, RawLayout, Row, Run, Section};
-use domain::show::{AuditoriumRef, MovieRef, PriceList, Show, Status, TheatreRef};
 use domain::time::{HoldTerms, Timestamp};
 use dynoxide::Database;
 use dynoxide::storage_backend::ManualClock;
-use edge::{App, Role, Settings, TokenSettings};
+use edge::payment::{ProviderSecrets, SecretSource};
+use edge::{App, Clients, Clock, Role, Settings, TokenSettings};
 use lambda_http::{Context, LambdaEvent};
 use local::dynamodb::{Embedded, client_over, create_tables};
-use local::template::{Route, Template};
+use local::pump::{QueuePump, SchedulePump, StreamPump, Target};
+use local::queue::{self, Queues};
+use local::sandbox::{Deliver, Delivery, Sandbox, plain_http};
+use local::template::{Route, Source, Template};
 use serde_json::{Value, json};
 use store::{Store, Tables};
 
@@ -28,11 +29,19 @@ pub(crate) const START: &str = "2026-11-22T06:30:00Z";
 /// What holds last in a world, in seconds.
 pub(crate) const HOLD_SECS: i64 = 300;
 
-/// The price of a REGULAR seat, in paise.
-pub(crate) const REGULAR: u64 = 45_000;
+/// What signs the webhooks of each provider. Two of Stripe's, as while one replaces the other.
+pub(crate) const WEBHOOK_SECRETS: [(&str, &str); 4] = [
+    ("sandbox", "whsec_c2VjcmV0IG9mIGEgc2FuZGJveA=="),
+    ("stripe", "whsec_new"),
+    ("stripe", "whsec_old"),
+    ("razorpay", "a webhook secret"),
+];
 
 /// The lines that invocations logged.
 type Lines = Arc<Mutex<Vec<String>>>;
+
+/// What the provider has to tell, and nobody was told yet.
+type Deliveries = Arc<Mutex<Vec<Delivery>>>;
 
 pub(crate) struct World {
     pub(crate) db: Database,
@@ -41,11 +50,15 @@ pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) tables: Tables,
     pub(crate) tokens: TokenSettings,
+    pub(crate) queues: Queues,
+    deliveries: Deliveries,
     lines: Lines,
     clock: Arc<AtomicI64>,
     engine_clock: ManualClock,
-    routes: Vec<Route>,
+    template: Template,
     pub(crate) provider_url: String,
+    pub(crate) provider: &'static str,
+    refunds: tokio::sync::Mutex<StreamPump>,
 }
 
 /// An answer, as a client sees it.
@@ -83,47 +96,77 @@ impl World {
         let template = Template::read().unwrap();
         let tables = create_tables(&client, &template, "", true).await.unwrap();
         let store = Store::new(client, tables.clone());
-        let tokens = local::token::settings("a secret of some length for a world");
-        let provider_url = provider().await;
-        let lines = Lines::default();
-        let app = app(&store, &tables, &tokens, &provider_url, &clock, &lines);
-        let routes = template.routes();
-        let world = Self {
+        let queues = Queues::new(told_by(&clock));
+        for (name, settings) in template.queues().unwrap() {
+            queues.create(&name, settings);
+        }
+        let deliveries = Deliveries::default();
+        let provider_url = provider(told_by(&clock), &deliveries).await;
+        let world = Self::over(Parts {
             db,
             wire,
             store,
-            app,
             tables,
-            tokens,
-            lines,
+            queues,
+            deliveries,
             clock,
             engine_clock,
-            routes,
+            template,
+            provider: "sandbox",
             provider_url,
-        };
+        });
         world.fill().await;
         world.wire.take_calls();
         world
     }
 
-    /// The same tables, seen by a cold function that was told the provider is elsewhere.
-    pub(crate) fn with_provider_at(&self, base_url: &str) -> Self {
-        let clock = Arc::new(AtomicI64::new(self.clock.load(SeqCst)));
+    fn over(parts: Parts) -> Self {
         let lines = Lines::default();
-        let app = app(&self.store, &self.tables, &self.tokens, base_url, &clock, &lines);
+        let tokens = local::token::settings("a secret of some length for a world");
+        let app = app(&parts, &tokens, &lines);
+        let (target, source) = target(&parts.template, "RefundPayments", &app, &parts.clock);
+        let Source::Stream(source) = source else { panic!("refunds are behind a stream") };
+        let refunds =
+            StreamPump::new(target, source, parts.db.clone(), &parts.tables.payments).unwrap();
         Self {
+            db: parts.db,
+            wire: parts.wire,
+            store: parts.store,
+            app,
+            tables: parts.tables,
+            tokens,
+            queues: parts.queues,
+            deliveries: parts.deliveries,
+            lines,
+            clock: parts.clock,
+            engine_clock: parts.engine_clock,
+            template: parts.template,
+            provider: parts.provider,
+            provider_url: parts.provider_url,
+            refunds: refunds.into(),
+        }
+    }
+
+    /// The same tables and queues, seen by cold functions that were told the provider is elsewhere.
+    pub(crate) fn with_provider_at(&self, base_url: &str) -> Self {
+        self.with_provider(self.provider, base_url)
+    }
+
+    /// The same tables and queues, seen by cold functions that use another provider.
+    pub(crate) fn with_provider(&self, provider: &'static str, base_url: &str) -> Self {
+        Self::over(Parts {
             db: self.db.clone(),
             wire: self.wire.clone(),
             store: self.store.clone(),
-            app,
             tables: self.tables.clone(),
-            tokens: self.tokens.clone(),
-            lines,
-            clock,
+            queues: self.queues.clone(),
+            deliveries: Arc::clone(&self.deliveries),
+            clock: Arc::new(AtomicI64::new(self.clock.load(SeqCst))),
             engine_clock: self.engine_clock.clone(),
-            routes: self.routes.clone(),
+            template: self.template.clone(),
+            provider,
             provider_url: base_url.to_owned(),
-        }
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -232,9 +275,10 @@ impl World {
             }
             Some(parameters)
         };
+        let routes = self.template.routes();
         // API Gateway takes the most specific route first: the one with the fewest parameters.
         let mut found: Vec<_> =
-            self.routes.iter().filter_map(|route| Some((route, fits(route)?))).collect();
+            routes.iter().filter_map(|route| Some((route, fits(route)?))).collect();
         found.sort_by_key(|(_, parameters)| parameters.len());
         let (route, parameters) =
             found.into_iter().next().unwrap_or_else(|| panic!("no route {method} {path}"));
@@ -254,6 +298,11 @@ impl World {
     ) -> Answer {
         let body = json!({"showId": show, "seatIds": seats, "holdToken": token});
         self.call(user, "POST", "/api/reservations/hold", body).await
+    }
+
+    pub(crate) async fn checkout(&self, user: &str, token: &str) -> Answer {
+        let body = json!({"holdToken": token});
+        self.call(user, "POST", "/api/reservations/checkout", body).await
     }
 
     pub(crate) async fn confirm(&self, user: &str, token: &str, payment: &str) -> Answer {
@@ -291,7 +340,7 @@ impl World {
     /// Orders a payment at the provider, and returns its reference.
     pub(crate) async fn order(&self, order: &Value) -> String {
         let url = format!("{}/sandbox/payments", self.provider_url);
-        let paid = reqwest::Client::new().post(url).json(order).send().await.unwrap();
+        let paid = plain_http().post(url).json(order).send().await.unwrap();
         let paid: Value = paid.error_for_status().unwrap().json().await.unwrap();
         paid["paymentReference"].as_str().unwrap().to_owned()
     }
@@ -300,8 +349,100 @@ impl World {
     pub(crate) async fn finish(&self, payment: &str, outcome: &str) {
         let url = format!("{}/sandbox/payments/{payment}", self.provider_url);
         let ending = json!({"outcome": outcome});
-        let ended = reqwest::Client::new().put(url).json(&ending).send().await.unwrap();
+        let ended = plain_http().put(url).json(&ending).send().await.unwrap();
         ended.error_for_status().unwrap();
+    }
+
+    /// Sends a payment's money back at the provider, by hand.
+    pub(crate) async fn give_back(&self, payment: &str) {
+        let url = format!("{}/sandbox/payments/{payment}/refunds", self.provider_url);
+        plain_http().post(url).send().await.unwrap().error_for_status().unwrap();
+    }
+
+    /// Changes how the provider treats a payment.
+    pub(crate) async fn change(&self, payment: &str, flags: &Value) {
+        let url = format!("{}/sandbox/payments/{payment}", self.provider_url);
+        plain_http().put(url).json(flags).send().await.unwrap().error_for_status().unwrap();
+    }
+
+    /// The references of all payments that we know, in the order of their creation.
+    pub(crate) fn references(&self) -> Vec<String> {
+        let mut payments = self.items(&self.tables.payments);
+        payments.sort_by_key(|item| item["created_at"]["S"].as_str().unwrap().to_owned());
+        let key =
+            |item: &Value| item["pk"]["S"].as_str().unwrap().rsplit('#').next().map(str::to_owned);
+        payments.iter().filter_map(key).collect()
+    }
+
+    /// Posts a webhook.
+    pub(crate) async fn webhook(
+        &self,
+        provider: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        self.raw("POST", &format!("/api/payments/webhooks/{provider}"), headers, body).await
+    }
+
+    /// What the provider has to tell, taken, in the order in which it would.
+    pub(crate) fn take_deliveries(&self) -> Vec<Delivery> {
+        std::mem::take(&mut self.deliveries.lock().unwrap())
+    }
+
+    /// Has the sandbox tell something.
+    pub(crate) async fn tell(&self, delivery: &Delivery) -> Answer {
+        let headers = delivery.signed(WEBHOOK_SECRETS[0].1, self.now());
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.webhook("sandbox", &headers, &delivery.body).await
+    }
+
+    /// A pump from the queue of payment events.
+    pub(crate) fn queue_pump(&self) -> QueuePump {
+        let (target, source) =
+            target(&self.template, "ProcessPaymentEvents", &self.app, &self.clock);
+        let Source::Queue(source) = source else { panic!("events are behind a queue") };
+        QueuePump::new(target, source, queue::client_over(self.queues.clone()))
+    }
+
+    /// Settles what is on the queue and can be seen there.
+    pub(crate) async fn process(&self) {
+        let pump = self.queue_pump();
+        while pump.step().await.unwrap() > 0 {}
+    }
+
+    /// Refunds what is owed back, as the stream tells; a batch that fails is tried again later.
+    pub(crate) async fn refund(&self) {
+        let mut pump = self.refunds.lock().await;
+        while pump.step().await.unwrap() > 0 {}
+    }
+
+    /// The records of the stream that ask for refunds and were not acted upon.
+    pub(crate) async fn take_refunds(&self) -> Vec<Value> {
+        self.refunds.lock().await.take().unwrap()
+    }
+
+    /// Runs the schedule once.
+    pub(crate) async fn reconcile(&self) -> Result<(), String> {
+        let (target, source) = target(&self.template, "ReconcilePayments", &self.app, &self.clock);
+        let Source::Schedule { every } = source else { panic!("it is a schedule") };
+        SchedulePump::new(target, every).step().await.map_err(|error| error.to_string())
+    }
+
+    /// Everything that happens by itself, until nothing does: the provider tells what it has to,
+    /// events are settled, what is owed is sent back.
+    pub(crate) async fn rest(&self) {
+        loop {
+            self.process().await;
+            self.refund().await;
+            let told = self.take_deliveries();
+            if told.is_empty() {
+                break;
+            }
+            for delivery in &told {
+                self.tell(delivery).await.expect(200);
+            }
+        }
     }
 
     /// Holds seats, pays and confirms, and returns the booking.
@@ -340,168 +481,73 @@ impl World {
             .map(|item| (text(item, "payment_status").unwrap(), text(item, "refund_reason")))
             .collect()
     }
+}
 
-    async fn fill(&self) {
-        let delhi = City::new(name("Delhi"), "Asia/Kolkata".to_owned()).unwrap();
-        let mumbai = City::new(name("Mumbai"), "Asia/Kolkata".to_owned()).unwrap();
-        self.store.put_city(&delhi).await.unwrap();
-        self.store.put_city(&mumbai).await.unwrap();
-        let theatre = Theatre {
-            id: "regal".parse().unwrap(),
-            name: name("Regal"),
-            city_id: delhi.id.clone(),
-        };
-        self.store.put_theatre(&theatre).await.unwrap();
-        self.put_layout("screen-1", hall()).await;
-        self.put_layout("arena", arena()).await;
-        let day = TimeDelta::days(1);
-        let inception = movie("inception", "Inception");
-        self.put_show(&inception, |_| {}).await;
-        self.put_show(&movie("amelie", "Amélie"), |show| {
-            show.id = "show-2".parse().unwrap();
-            show.starts_at += TimeDelta::hours(3);
-            show.language = "French".to_owned();
-            show.screen_type = "IMAX".to_owned();
-        })
-        .await;
-        self.put_show(&inception, |show| {
-            show.id = "begun".parse().unwrap();
-            show.starts_at -= day + TimeDelta::minutes(1);
-            show.date = show.date.pred_opt().unwrap();
-        })
-        .await;
-        self.put_show(&inception, |show| {
-            show.id = "cancelled".parse().unwrap();
-            show.status = Status::Cancelled;
-            show.starts_at += day;
-            show.date = show.date.succ_opt().unwrap();
-        })
-        .await;
-        self.put_show(&inception, |show| {
-            show.id = "announced".parse().unwrap();
-            show.status = Status::Scheduled;
-            show.starts_at += day;
-            show.date = show.date.succ_opt().unwrap();
-        })
-        .await;
-        self.put_show(&inception, |show| {
-            show.id = "arena-show".parse().unwrap();
-            show.auditorium.id = "arena".parse().unwrap();
-            show.starts_at += day;
-            show.date = show.date.succ_opt().unwrap();
-        })
-        .await;
-    }
+/// What worlds that share their tables have in common.
+struct Parts {
+    db: Database,
+    wire: Wire,
+    store: Store,
+    tables: Tables,
+    queues: Queues,
+    deliveries: Deliveries,
+    clock: Arc<AtomicI64>,
+    engine_clock: ManualClock,
+    template: Template,
+    provider: &'static str,
+    provider_url: String,
+}
 
-    async fn put_layout(&self, id: &str, layout: Layout) {
-        let auditorium = Auditorium {
-            id: id.parse().unwrap(),
-            name: name("Screen 1"),
-            theatre_id: "regal".parse().unwrap(),
-        };
-        self.store.put_layout(&auditorium, 1, &layout).await.unwrap();
-    }
+fn told_by(clock: &Arc<AtomicI64>) -> Clock {
+    let clock = Arc::clone(clock);
+    Arc::new(move || Timestamp::from_timestamp_millis(clock.load(SeqCst)).unwrap())
+}
 
-    /// Writes show-1, changed by `change`.
-    pub(crate) async fn put_show(&self, movie: &Movie, change: impl FnOnce(&mut Show)) {
-        let starts_at = START.parse::<Timestamp>().unwrap() + TimeDelta::days(1);
-        let prices = [("REGULAR", REGULAR), ("PREMIUM", 60_000)];
-        let prices = prices.map(|(seat_type, minor)| (seat_type.parse().unwrap(), minor));
-        let mut show = Show {
-            id: "show-1".parse().unwrap(),
-            movie: MovieRef { id: movie.id.clone(), title: movie.title.clone() },
-            theatre: TheatreRef { id: "regal".parse().unwrap(), name: name("Regal") },
-            auditorium: AuditoriumRef {
-                id: "screen-1".parse().unwrap(),
-                name: name("Screen 1"),
-                layout_version: 1,
-            },
-            city_id: "delhi".parse().unwrap(),
-            date: "2026-11-23".parse().unwrap(),
-            starts_at,
-            ends_at: starts_at,
-            language: "English".to_owned(),
-            screen_type: "2D".to_owned(),
-            prices: PriceList::new("INR".parse().unwrap(), prices.into_iter().collect()).unwrap(),
-            status: Status::OnSale,
-        };
-        change(&mut show);
-        show.ends_at = show.starts_at + TimeDelta::hours(3);
-        self.store.put_show(&show, movie).await.unwrap();
-    }
+/// A function that no request calls, and what calls it.
+fn target(template: &Template, id: &str, app: &App, clock: &Arc<AtomicI64>) -> (Target, Source) {
+    let sources = template.sources().unwrap();
+    let (_, source) = sources.into_iter().find(|(function, _)| function == id).unwrap();
+    let function = local::functions::by_id(id, app).unwrap();
+    (Target::new(template, id, function, told_by(clock)).unwrap(), source)
 }
 
 /// A cold function's app.
-fn app(
-    store: &Store,
-    tables: &Tables,
-    tokens: &TokenSettings,
-    provider_url: &str,
-    clock: &Arc<AtomicI64>,
-    lines: &Lines,
-) -> App {
+fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
+    let mut secrets: BTreeMap<_, ProviderSecrets> = BTreeMap::new();
+    for (provider, secret) in WEBHOOK_SECRETS {
+        let of = secrets.entry(provider.parse().unwrap()).or_default();
+        (of.key_id, of.api_key) = ("key_public".to_owned(), "sk_test_secret".to_owned());
+        of.webhook_secrets.push(secret.to_owned());
+    }
     let settings = Settings {
-        tables: tables.clone(),
+        tables: parts.tables.clone(),
         hold_terms: HoldTerms::of_secs(HOLD_SECS.try_into().unwrap()),
         tokens: Some(tokens.clone()),
         payments: Some(edge::payment::Settings {
-            provider: "sandbox".parse().unwrap(),
-            base_url: provider_url.to_owned(),
+            provider: parts.provider.parse().unwrap(),
+            base_url: parts.provider_url.clone(),
+            live: false,
+            secrets: SecretSource::Given(secrets),
         }),
+        queue_url: Some(queue::url_of("PaymentEvents")),
         log: {
             let lines = Arc::clone(lines);
             Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()))
         },
     };
-    let clock = Arc::clone(clock);
-    let now = move || Timestamp::from_timestamp_millis(clock.load(SeqCst)).unwrap();
-    App::new(store.clone(), settings, Arc::new(now))
+    let sqs = queue::client_over(parts.queues.clone());
+    let clients = Clients { sqs: Some(sqs), secrets_manager: None };
+    App::new(parts.store.clone(), clients, settings, told_by(&parts.clock))
 }
 
-/// A provider of the world's own, on a port of its own, for as long as the test runs.
-async fn provider() -> String {
+/// A provider of the world's own, on a port of its own, for as long as the test runs. What it has
+/// to tell is kept until the test passes it on.
+async fn provider(clock: Clock, deliveries: &Deliveries) -> String {
+    let deliveries = Arc::clone(deliveries);
+    let deliver: Deliver = Arc::new(move |told| deliveries.lock().unwrap().extend(told));
+    let router = Sandbox::new(None, clock, deliver).router();
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, local::sandbox::router()).await });
+    tokio::spawn(async { axum::serve(listener, router).await });
     url
-}
-
-pub(crate) fn name(text: &str) -> domain::catalog::Name {
-    text.to_owned().try_into().unwrap()
-}
-
-pub(crate) fn movie(id: &str, title: &str) -> Movie {
-    Movie {
-        id: id.parse().unwrap(),
-        title: name(title),
-        languages: vec!["English".to_owned()],
-        genres: vec!["Drama".to_owned()],
-        runtime_minutes: 148,
-        certificate: "UA".to_owned(),
-    }
-}
-
-fn row(label: char, seats: u16, seat_type: &str) -> Row {
-    Row {
-        label: label.to_string(),
-        runs: vec![Run { first: 1, last: seats, seat_type: seat_type.parse().unwrap() }],
-        aisles_after: Vec::new(),
-    }
-}
-
-/// Rows A to C of 12 seats, the last one PREMIUM.
-fn hall() -> Layout {
-    let rows = vec![row('A', 12, "REGULAR"), row('B', 12, "REGULAR"), row('C', 12, "PREMIUM")];
-    let sections = vec![Section { id: "MAIN".parse().unwrap(), rows }];
-    RawLayout { sections }.try_into().unwrap()
-}
-
-/// Three sections of 2,000 seats: more than one seat map lists.
-fn arena() -> Layout {
-    let section = |id: &str| Section {
-        id: id.parse().unwrap(),
-        rows: ('A'..='T').map(|label| row(label, 100, "REGULAR")).collect(),
-    };
-    let sections = ["NORTH", "SOUTH", "EAST"].map(section).to_vec();
-    RawLayout { sections }.try_into().unwrap()
 }

@@ -1,6 +1,7 @@
 //! `POST /api/reservations/cancel`: give up a hold, or take back a booking.
 
 use domain::id::ReservationId;
+use domain::payment::RefundReason;
 use edge::{App, Note, Problem, Request, Response, ok, view};
 
 #[derive(serde::Deserialize)]
@@ -22,7 +23,8 @@ pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
     let reservation = app.store.reservation(&reservation_id).await?;
     let reservation = reservation.filter(|of| of.user_id == user).ok_or(Problem::NotFound)?;
     app.note(Note::Show(&reservation.show_id));
-    let cancelled = app.store.cancel(reservation, request.now).await?;
+    let reason = RefundReason::BookingCancelled;
+    let cancelled = app.store.cancel(reservation, reason, request.now).await?;
     if cancelled.refund {
         app.note(Note::RefundDue);
     }

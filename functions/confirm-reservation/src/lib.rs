@@ -1,8 +1,7 @@
 //! `POST /api/reservations/confirm`: book what is held, with a payment.
 
 use domain::id::{HoldToken, PaymentReference, ReservationId};
-use domain::settlement::{Case, Lateness};
-use domain::show::Status;
+use domain::settlement::Origin;
 use edge::{App, Note, Problem, Request, Response, accepted, ok, view};
 use store::Settled;
 
@@ -32,41 +31,16 @@ pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
     if reservation.is_booked_by(payments.name(), &payment_reference) {
         return Ok(ok(&view::reservation(&reservation, request.now)));
     }
-    let show = app.show(&reservation.show_id, request.now).await?;
-    let case = Case {
-        report: &payments.report(&payment_reference).await,
-        show_cancelled: show.status == Status::Cancelled,
-        lateness: Lateness::Refund,
-        terms: app.hold_terms(),
-        now: request.now,
-    };
-    answer(&app, &request, app.store.settle(reservation, &case).await?)
-}
-
-fn answer(app: &App, request: &Request, settled: Settled) -> Result<Response, Problem> {
-    match settled {
-        Settled::Booked { reservation, late } => {
-            let after = request.now - reservation.created_at;
-            app.note(Note::Confirmed { after_ms: after.num_milliseconds().unsigned_abs() });
-            if late {
-                app.note(Note::PaidLate);
-            }
+    let report = payments.report(&payment_reference).await;
+    match app.settle(reservation, &report, Origin::Customer, request.now).await? {
+        Settled::Booked { reservation, .. } | Settled::BookedBefore(reservation) => {
             Ok(ok(&view::reservation(&reservation, request.now)))
         }
-        Settled::BookedBefore(reservation) => Ok(ok(&view::reservation(&reservation, request.now))),
         Settled::Processing(reservation) => {
             Ok(accepted(&view::reservation(&reservation, request.now)))
         }
         Settled::Declined => Err(Problem::PaymentFailed),
-        Settled::NotBooked { reason, refund } => {
-            if refund {
-                app.note(Note::RefundDue);
-            }
-            if refund && reason.is_late() {
-                app.note(Note::PaidLate);
-            }
-            Err(reason.into())
-        }
+        Settled::NotBooked { reason, .. } | Settled::Returned { reason, .. } => Err(reason.into()),
         Settled::Mismatch => Err(Problem::PaymentMismatch),
     }
 }

@@ -1,6 +1,6 @@
 //! The functions by their logical ids in `template.yaml`.
 
-use edge::{App, Function, function};
+use edge::{App, Function, function, queue, schedule, stream};
 
 /// The function of this logical id, over `app`.
 #[must_use]
@@ -12,10 +12,21 @@ pub fn by_id(id: &str, app: &App) -> Option<Function> {
         "GetShow" => function(app, "get-show", get_show::handle),
         "GetSeatMap" => function(app, "get-seat-map", get_seat_map::handle),
         "HoldSeats" => function(app, "hold-seats", hold_seats::handle),
+        "CheckoutReservation" => {
+            function(app, "checkout-reservation", checkout_reservation::handle)
+        }
         "ConfirmReservation" => function(app, "confirm-reservation", confirm_reservation::handle),
         "CancelReservation" => function(app, "cancel-reservation", cancel_reservation::handle),
         "GetReservation" => function(app, "get-reservation", get_reservation::handle),
         "ListReservations" => function(app, "list-reservations", list_reservations::handle),
+        "ReceivePaymentWebhook" => {
+            function(app, "receive-payment-webhook", receive_payment_webhook::handle)
+        }
+        "ProcessPaymentEvents" => {
+            queue(app, "process-payment-events", process_payment_events::handle)
+        }
+        "RefundPayments" => stream(app, "refund-payments", refund_payments::handle),
+        "ReconcilePayments" => schedule(app, "reconcile-payments", reconcile_payments::handle),
         _unknown => return None,
     };
     Some(found)

@@ -2,13 +2,16 @@
 //!
 //! Scaffolding around real parts. The handlers are the ones that Lambda runs, called with the
 //! events that API Gateway sends; they use the real SDK, against an embedded DynamoDB; routes and
-//! tables are read from `template.yaml`. What is imitated here is only AWS itself ([`gateway`],
-//! [`dynamodb`]) and the payment provider ([`sandbox`]).
+//! tables are read from `template.yaml`, and so are queues and what calls functions besides requests.
+//! What is imitated here is only AWS itself ([`gateway`], [`dynamodb`], [`queue`], [`pump`]) and the
+//! payment provider ([`sandbox`]).
 
 pub mod demo;
 pub mod dynamodb;
 pub mod functions;
 pub mod gateway;
+pub mod pump;
+pub mod queue;
 pub mod sandbox;
 pub mod server;
 pub mod template;

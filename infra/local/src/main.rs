@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Parser;
+use domain::id::{InvalidId, Provider};
 use domain::limits::HOLD_TTL_SECS;
 use domain::time::HoldTerms;
-use local::server::{Options, Server};
+use local::server::{Options, PaymentOptions, SANDBOX, Server};
 use local::template::Error;
 use serde_json::Value;
 
@@ -50,6 +53,23 @@ struct Arguments {
     #[arg(long)]
     no_streams: bool,
 
+    /// Who takes the money: sandbox, stripe or razorpay.
+    #[arg(long, value_name = "PROVIDER", default_value = SANDBOX)]
+    payment_provider: Provider,
+
+    /// Where the payment provider's API is, if that is not this process or the real one.
+    #[arg(long, value_name = "URL")]
+    payment_base_url: Option<String>,
+
+    /// The key of the payment provider's API; Razorpay's is KEY_ID:SECRET.
+    #[arg(long, value_name = "KEY", default_value = "sk_test_local")]
+    payment_key: String,
+
+    /// What signs a provider's webhooks. Twice for one provider while one secret replaces the other.
+    /// The sandbox signs with its first; one is drawn if there is none.
+    #[arg(long, value_name = "PROVIDER=SECRET", value_parser = webhook_secret)]
+    webhook_secret: Vec<(Provider, String)>,
+
     /// Print the log line, with its metrics, of each invocation.
     #[arg(long)]
     log: bool,
@@ -57,9 +77,13 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
     #[expect(clippy::disallowed_methods, reason = "a secret is drawn where the program begins")]
     let drawn = || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    if !arguments.webhook_secret.iter().any(|(provider, _)| provider.as_str() == SANDBOX) {
+        let secret = format!("whsec_{}", BASE64.encode(drawn()));
+        arguments.webhook_secret.push((SANDBOX.parse()?, secret));
+    }
     let options = Options {
         port: arguments.port,
         jwt_secret: arguments.jwt_secret.unwrap_or_else(drawn),
@@ -70,6 +94,12 @@ async fn main() -> Result<(), Error> {
         ttl: !arguments.no_ttl,
         streams: !arguments.no_streams,
         log: arguments.log,
+        payments: PaymentOptions {
+            provider: arguments.payment_provider,
+            base_url: arguments.payment_base_url,
+            key: arguments.payment_key,
+            webhook_secrets: arguments.webhook_secret,
+        },
     };
     let server = Server::start(&options, edge::system_clock()).await?;
     let ready = server.ready();
@@ -81,6 +111,16 @@ async fn main() -> Result<(), Error> {
     println!("stopping");
     server.stop().await;
     Ok(())
+}
+
+/// A provider, known to us, and a secret.
+fn webhook_secret(text: &str) -> Result<(Provider, String), String> {
+    let (provider, secret) = text.split_once('=').ok_or("it is PROVIDER=SECRET")?;
+    if !["stripe", "razorpay", SANDBOX].contains(&provider) || secret.is_empty() {
+        return Err("a provider is stripe, razorpay or sandbox, and a secret is not empty".into());
+    }
+    let provider = provider.parse().map_err(|error: InvalidId| error.to_string())?;
+    Ok((provider, secret.to_owned()))
 }
 
 /// Writes a file that is never seen half written.

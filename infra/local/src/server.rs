@@ -1,21 +1,33 @@
-//! Everything at once: engine, tables, demo, provider, gateway.
+//! Everything at once: engine, tables, demo, queues, provider, gateway, and what calls functions.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::id::Provider;
 use domain::time::HoldTerms;
 use dynoxide::Database;
-use edge::{App, Clock, Role, Settings, TokenSettings};
+use edge::payment::{self, ProviderSecrets, SecretSource};
+use edge::{App, Clients, Clock, Role, Settings, TokenSettings};
 use serde_json::{Value, json};
 use store::{Store, Tables};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::dynamodb::{self, Embedded};
-use crate::template::{Error, Template};
-use crate::{demo, gateway, sandbox, token};
+use crate::pump::{QueuePump, SchedulePump, StreamPump, Target};
+use crate::queue::{self, Queues};
+use crate::sandbox::{self, Sandbox};
+use crate::template::{Error, Source, Template};
+use crate::{demo, functions, gateway, token};
+
+/// The payment provider with play money.
+pub const SANDBOX: &str = "sandbox";
+
+/// What the names of a desk's tables begin with.
+const TABLE_PREFIX: &str = "marquee-";
 
 /// How often the engine's TTL is run. DynamoDB takes its time; a desk need not.
 const TTL_SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -41,6 +53,41 @@ pub struct Options {
     pub streams: bool,
     /// Whether each invocation prints its line.
     pub log: bool,
+    /// Who takes the money.
+    pub payments: PaymentOptions,
+}
+
+/// Who takes the money, and who may say so.
+#[derive(Debug, Clone)]
+pub struct PaymentOptions {
+    /// The provider that checkout, confirm and refunds use.
+    pub provider: Provider,
+    /// Where its API is; the desk's own sandbox, or the provider's real one, if not said.
+    pub base_url: Option<String>,
+    /// The secret key of its API, and the public one before a colon where it has two.
+    pub key: String,
+    /// What signs webhooks, of any provider; several while one replaces another.
+    pub webhook_secrets: Vec<(Provider, String)>,
+}
+
+impl PaymentOptions {
+    /// What each provider and we know.
+    fn secrets(&self) -> BTreeMap<Provider, ProviderSecrets> {
+        let mut all: BTreeMap<Provider, ProviderSecrets> = BTreeMap::new();
+        let own = all.entry(self.provider.clone()).or_default();
+        let (key_id, api_key) = self.key.split_once(':').unwrap_or(("", &self.key));
+        (own.key_id, own.api_key) = (key_id.to_owned(), api_key.to_owned());
+        for (provider, secret) in &self.webhook_secrets {
+            all.entry(provider.clone()).or_default().webhook_secrets.push(secret.clone());
+        }
+        all
+    }
+
+    /// What the desk's own sandbox signs with: the newest of its secrets.
+    fn sandbox_secret(&self) -> Option<&str> {
+        let is_sandbox = |(provider, _): &&(Provider, String)| provider.as_str() == SANDBOX;
+        self.webhook_secrets.iter().find(is_sandbox).map(|(_, secret)| secret.as_str())
+    }
 }
 
 /// A running Marquee. Ends when it is dropped, or by [`Server::stop`].
@@ -68,8 +115,8 @@ impl Server {
     pub async fn start(options: &Options, clock: Clock) -> Result<Self, Error> {
         let template = Template::read()?;
         let mut tasks = Vec::new();
-        let (client, dynamodb_url) = match &options.dynamodb_url {
-            Some(url) => (dynamodb::client_at(url), url.clone()),
+        let (client, dynamodb_url, db) = match &options.dynamodb_url {
+            Some(url) => (dynamodb::client_at(url), url.clone(), None),
             None => {
                 let db = open(options)?;
                 let listener = listen(0).await?;
@@ -78,37 +125,46 @@ impl Server {
                 if options.ttl {
                     tasks.push(tokio::spawn(sweep(db.clone())));
                 }
-                (dynamodb::client_over(Embedded(db)), url)
+                (dynamodb::client_over(Embedded(db.clone())), url, Some(db))
             }
         };
         let tables =
-            dynamodb::create_tables(&client, &template, "marquee-", options.streams).await?;
+            dynamodb::create_tables(&client, &template, TABLE_PREFIX, options.streams).await?;
         let store = Store::new(client, tables.clone());
         if options.demo {
             demo::fill(&store, clock()).await?;
         }
-
         let listener = listen(options.port).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let tokens = token::settings(&options.jwt_secret);
+        let queues = Queues::new(clock.clone());
+        for (name, settings) in template.queues()? {
+            queues.create(&name, settings);
+        }
+        let sqs = queue::client_over(queues);
         let settings = Settings {
             tables: tables.clone(),
             hold_terms: options.hold_terms,
             tokens: Some(tokens.clone()),
-            payments: Some(edge::payment::Settings {
-                provider: "sandbox".parse().expect("it is an id"),
-                base_url: url.clone(),
-            }),
+            payments: Some(payments(&options.payments, &url)?),
+            queue_url: Some(queue::url_of("PaymentEvents")),
             log: if options.log { Arc::new(|line| println!("{line}")) } else { Arc::new(|_| {}) },
         };
-        let app = App::new(store.clone(), settings, clock.clone());
-        let router = gateway::router(&template.routes(), &app, &clock)?.merge(sandbox::router());
+        let clients = Clients { sqs: Some(sqs.clone()), secrets_manager: None };
+        let app = App::new(store.clone(), clients, settings, clock.clone());
+        let mut router = gateway::router(&template.routes(), &app, &clock)?;
+        if let Some(secret) = options.payments.sandbox_secret() {
+            let webhooks = format!("{url}/api/payments/webhooks/{SANDBOX}");
+            let deliver = sandbox::deliver_to(webhooks, secret.to_owned(), clock.clone());
+            router = router.merge(Sandbox::new(None, clock.clone(), deliver).router());
+        }
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         tasks.push(tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, service).await {
                 eprintln!("the gateway stopped: {error}");
             }
         }));
+        tasks.extend(pumps(&template, &app, &clock, &sqs, db.filter(|_| options.streams))?);
         Ok(Self { url, dynamodb_url, tables, store, tokens, clock, tasks })
     }
 
@@ -152,6 +208,55 @@ impl Drop for Server {
             task.abort();
         }
     }
+}
+
+/// The provider that the functions use. The sandbox is this very process.
+fn payments(options: &PaymentOptions, url: &str) -> Result<payment::Settings, Error> {
+    let provider = &options.provider;
+    let own = match provider.as_str() {
+        SANDBOX => Some(url),
+        other => payment::base_url_of(other),
+    };
+    let base_url = options.base_url.as_deref().or(own);
+    let base_url = base_url.ok_or_else(|| format!("there is no payment provider {provider}"))?;
+    Ok(payment::Settings {
+        provider: provider.clone(),
+        base_url: base_url.trim_end_matches('/').to_owned(),
+        live: false,
+        secrets: SecretSource::Given(options.secrets()),
+    })
+}
+
+/// Starts what calls functions besides requests, as the template says. Without streams nothing
+/// calls those behind one, and only the schedule sees what they would have done.
+fn pumps(
+    template: &Template,
+    app: &App,
+    clock: &Clock,
+    sqs: &aws_sdk_sqs::Client,
+    db: Option<Database>,
+) -> Result<Vec<JoinHandle<()>>, Error> {
+    let mut tasks = Vec::new();
+    for (id, source) in template.sources()? {
+        let missing = || format!("template.yaml names {id}, which is not built here");
+        let function = functions::by_id(&id, app).ok_or_else(missing)?;
+        let target = Target::new(template, &id, function, clock.clone())?;
+        match (source, &db) {
+            (Source::Queue(source), _) => {
+                tasks.push(tokio::spawn(QueuePump::new(target, source, sqs.clone()).run()));
+            }
+            (Source::Schedule { every }, _) => {
+                tasks.push(tokio::spawn(SchedulePump::new(target, every).run()));
+            }
+            (Source::Stream(source), Some(db)) => {
+                let table = format!("{TABLE_PREFIX}{}", source.table);
+                let pump = StreamPump::new(target, source, db.clone(), &table)?;
+                tasks.push(tokio::spawn(pump.run()));
+            }
+            (Source::Stream(_), None) => {}
+        }
+    }
+    Ok(tasks)
 }
 
 fn open(options: &Options) -> Result<Database, Error> {

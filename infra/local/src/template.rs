@@ -1,4 +1,6 @@
-//! `template.yaml`, as far as a desk needs it: routes and tables.
+//! `template.yaml`, as far as a desk needs it: routes, tables, and what else calls functions.
+
+mod events;
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{
@@ -8,7 +10,9 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_dynamodb::{Client, operation::create_table::CreateTableError};
 use serde::Deserialize;
-use serde_yaml_ng::Value;
+use serde_yaml_ng::{Mapping, Value};
+
+pub use events::{QueueSource, Source, StreamSource, matches};
 
 /// The template that is deployed, as it was when this was built.
 pub const TEXT: &str = include_str!("../../../template.yaml");
@@ -19,7 +23,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// The template.
 #[derive(Debug, Clone)]
 pub struct Template {
-    resources: serde_yaml_ng::Mapping,
+    resources: Mapping,
+    function_defaults: Value,
 }
 
 /// A route of the HTTP API.
@@ -101,7 +106,9 @@ impl Template {
     pub fn read() -> Result<Self, Error> {
         let template: Value = serde_yaml_ng::from_str(TEXT)?;
         let resources = template.get("Resources").and_then(Value::as_mapping);
-        Ok(Self { resources: resources.ok_or("template.yaml has no Resources")?.clone() })
+        let resources = resources.ok_or("template.yaml has no Resources")?.clone();
+        let defaults = template.get("Globals").and_then(|globals| globals.get("Function"));
+        Ok(Self { resources, function_defaults: defaults.cloned().unwrap_or_default() })
     }
 
     fn resources_of(&self, kind: &str) -> impl Iterator<Item = (String, &Value)> {
@@ -111,21 +118,30 @@ impl Template {
         })
     }
 
+    /// The events of every function, each with the function's logical id.
+    fn events(&self) -> impl Iterator<Item = (String, &Value)> {
+        self.resources_of("AWS::Serverless::Function").flat_map(|(function, properties)| {
+            let events = properties.get("Events").and_then(Value::as_mapping);
+            let events = events.into_iter().flat_map(Mapping::values);
+            events.map(move |event| (function.clone(), event))
+        })
+    }
+
+    /// The functions, by their logical ids.
+    #[must_use]
+    pub fn functions(&self) -> Vec<String> {
+        self.resources_of("AWS::Serverless::Function").map(|(id, _)| id).collect()
+    }
+
     /// The routes of the HTTP API.
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
-        let mut routes = Vec::new();
-        for (function, properties) in self.resources_of("AWS::Serverless::Function") {
-            let events = properties.get("Events").and_then(Value::as_mapping);
-            for event in events.into_iter().flat_map(serde_yaml_ng::Mapping::values) {
-                let text = |name| event.get("Properties")?.get(name)?.as_str().map(str::to_owned);
-                if let (Some(method), Some(path)) = (text("Method"), text("Path")) {
-                    let method = method.to_uppercase();
-                    routes.push(Route { method, path, function: function.clone() });
-                }
-            }
-        }
-        routes
+        let routes = self.events().filter_map(|(function, event)| {
+            let text = |name| event.get("Properties")?.get(name)?.as_str();
+            let (method, path) = (text("Method")?.to_uppercase(), text("Path")?.to_owned());
+            Some(Route { method, path, function })
+        });
+        routes.collect()
     }
 
     /// The tables.

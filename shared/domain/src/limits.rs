@@ -67,6 +67,30 @@ pub const PAGE_ITEMS_DEFAULT: usize = 50;
 /// Items in one page of a list, at most.
 pub const PAGE_ITEMS_MAX: usize = 100;
 
+/// Seconds after which a payment in progress is asked for: a hold's longest life. By then its webhook
+/// or its customer has told of it, or never will.
+pub const PAYMENT_CHECK_AFTER_SECS: i64 = 15 * 60;
+
+/// Seconds after which a refund that is owed is tried again: the stream's own tries are over, and a
+/// provider that was away is back.
+pub const REFUND_CHECK_AFTER_SECS: i64 = 60 * 60;
+
+/// Seconds after which nobody asks for a payment in progress any more, and it counts as failed. No
+/// provider lets a payer take a week for a card or UPI; if the money comes all the same, its
+/// webhook is heard.
+pub const PAYMENT_GIVEN_UP_AFTER_SECS: i64 = 7 * 24 * 60 * 60;
+
+/// Seconds after which nobody asks for a failed payment any more. Until then its payer may have tried
+/// another card on it, and its webhook may have been lost.
+pub const FAILED_PAYMENT_GIVEN_UP_AFTER_SECS: i64 = 24 * 60 * 60;
+
+/// Seconds between two tries of a refund that is owed, at most. The money is somebody's.
+pub const REFUND_CHECK_EVERY_SECS_MAX: i64 = 24 * 60 * 60;
+
+/// Partitions of the index of payments that somebody must come back to. One takes 1,000 write units a
+/// second, and an on-sale makes thousands of payments a second.
+pub const PAYMENT_CHECK_SHARDS: u8 = 16;
+
 /// A settlement writes the payment, the reservation and every seat in one transaction.
 const _: () = assert!(SEATS_PER_HOLD_MAX + 2 <= TRANSACTION_STEPS_MAX);
 /// An extension never shortens a hold.
@@ -75,5 +99,10 @@ const _: () = assert!(HOLD_EXTENDED_FACTOR >= 1);
 const _: () = assert!(AMOUNT_MINOR_MAX <= u64::MAX / SEATS_PER_HOLD_MAX as u64);
 /// A section's seat map fits one answer.
 const _: () = assert!(SECTION_SEATS_MAX * 200 < 6_000_000);
+/// A payment is asked for once before it is given up.
+const _: () = assert!(PAYMENT_CHECK_AFTER_SECS < PAYMENT_GIVEN_UP_AFTER_SECS);
+/// A payment is asked for when no hold can need it any more.
+const _: () =
+    assert!(PAYMENT_CHECK_AFTER_SECS >= HOLD_TTL_SECS as i64 * HOLD_EXTENDED_FACTOR as i64);
 /// A default page is a legal page.
 const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);

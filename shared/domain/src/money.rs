@@ -10,11 +10,32 @@ use crate::limits::AMOUNT_MINOR_MAX;
 #[serde(try_from = "String", into = "String")]
 pub struct Currency([u8; 3]);
 
-/// An amount of money in minor units (paise for INR, cents for EUR, yen for JPY).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// An amount of money in the minor units of ISO 4217 (paise for INR, cents for EUR, yen for JPY).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "RawMoney", into = "RawMoney")]
 pub struct Money {
     minor: u64,
     currency: Currency,
+}
+
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
+struct RawMoney {
+    amount: u64,
+    currency: Currency,
+}
+
+impl TryFrom<RawMoney> for Money {
+    type Error = MoneyError;
+
+    fn try_from(raw: RawMoney) -> Result<Self, MoneyError> {
+        Self::new(raw.amount, raw.currency)
+    }
+}
+
+impl From<Money> for RawMoney {
+    fn from(money: Money) -> Self {
+        Self { amount: money.minor, currency: money.currency }
+    }
 }
 
 /// Why something is not an amount of money.
@@ -54,6 +75,12 @@ impl Money {
     #[must_use]
     pub fn currency(self) -> Currency {
         self.currency
+    }
+
+    /// Whether `other` is as much of the same currency, or more.
+    #[must_use]
+    pub fn is_covered_by(self, other: Self) -> bool {
+        self.currency == other.currency && self.minor <= other.minor
     }
 
     /// Adds two amounts of one currency.

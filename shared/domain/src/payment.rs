@@ -3,13 +3,20 @@
 //! ```text
 //! Pending ──▶ Success ──▶ RefundDue ──▶ Refunded
 //!    │           ▲  (money that nothing was booked for goes straight to RefundDue)
-//!    └─▶ Failed ─┘  a late authorisation, a second try
+//!    ├─▶ Failed ─┤  a late authorisation, a second try
+//!    └─▶ Parked ─┘  money for no reservation that we know; it may also go back
 //! ```
 //!
 //! Forward only: an event that comes late or twice finds the payment further on and changes
 //! nothing.
 
+use chrono::TimeDelta;
+
 use crate::id::{PaymentReference, Provider, ReservationId};
+use crate::limits::{
+    FAILED_PAYMENT_GIVEN_UP_AFTER_SECS, PAYMENT_CHECK_AFTER_SECS, PAYMENT_GIVEN_UP_AFTER_SECS,
+    REFUND_CHECK_AFTER_SECS, REFUND_CHECK_EVERY_SECS_MAX,
+};
 use crate::money::Money;
 use crate::time::Timestamp;
 
@@ -23,6 +30,8 @@ pub enum Status {
     Success,
     /// No money came.
     Failed,
+    /// The money came, and nobody knows what for. Somebody must look.
+    Parked,
     /// The money came and must go back. An item in this state *is* the order to refund it.
     RefundDue,
     /// The money went back.
@@ -36,6 +45,8 @@ pub enum Command {
     Capture,
     /// The provider gave up.
     Fail,
+    /// The money came for no reservation that we know.
+    Park,
     /// The money came, or had come, and must go back.
     OweBack,
     /// The money went back.
@@ -47,18 +58,38 @@ impl Status {
     #[must_use]
     pub fn apply(self, command: Command) -> Option<Self> {
         match (self, command) {
-            (Self::Pending | Self::Failed, Command::Capture) => Some(Self::Success),
+            (Self::Pending | Self::Failed | Self::Parked, Command::Capture) => Some(Self::Success),
             (Self::Pending, Command::Fail) => Some(Self::Failed),
-            (Self::Pending | Self::Failed | Self::Success, Command::OweBack) => {
+            (Self::Pending | Self::Failed, Command::Park) => Some(Self::Parked),
+            (Self::Pending | Self::Failed | Self::Parked | Self::Success, Command::OweBack) => {
                 Some(Self::RefundDue)
             }
-            (Self::RefundDue, Command::Refund) => Some(Self::Refunded),
+            (Self::RefundDue | Self::Parked, Command::Refund) => Some(Self::Refunded),
+
             (Self::Success | Self::RefundDue | Self::Refunded, Command::Capture)
-            | (Self::Failed | Self::Success | Self::RefundDue | Self::Refunded, Command::Fail)
+            | (
+                Self::Failed | Self::Parked | Self::Success | Self::RefundDue | Self::Refunded,
+                Command::Fail,
+            )
+            | (Self::Parked | Self::Success | Self::RefundDue | Self::Refunded, Command::Park)
             | (Self::RefundDue | Self::Refunded, Command::OweBack)
             | (Self::Pending | Self::Failed | Self::Success | Self::Refunded, Command::Refund) => {
                 None
             }
+        }
+    }
+}
+
+impl Status {
+    /// How long after it became so somebody must look what became of it, if anybody must.
+    #[must_use]
+    pub fn check_after(self) -> Option<TimeDelta> {
+        match self {
+            Self::Pending | Self::Failed => Some(TimeDelta::seconds(PAYMENT_CHECK_AFTER_SECS)),
+            Self::RefundDue => Some(TimeDelta::seconds(REFUND_CHECK_AFTER_SECS)),
+            // At once, but by a person.
+            Self::Parked => Some(TimeDelta::zero()),
+            Self::Success | Self::Refunded => None,
         }
     }
 }
@@ -83,6 +114,8 @@ pub enum RefundReason {
     BookingCancelled,
     /// Not the amount or not the currency that was asked for.
     WrongAmount,
+    /// The house, or the payer's bank, sent the money of a booking back at the provider.
+    ReturnedByProvider,
 }
 
 impl RefundReason {
@@ -95,7 +128,8 @@ impl RefundReason {
             | Self::SecondPayment
             | Self::PaidAfterCancel
             | Self::BookingCancelled
-            | Self::WrongAmount => false,
+            | Self::WrongAmount
+            | Self::ReturnedByProvider => false,
         }
     }
 }
@@ -107,8 +141,8 @@ pub struct Payment {
     pub provider: Provider,
     /// What they call it.
     pub reference: PaymentReference,
-    /// What it is for.
-    pub reservation_id: ReservationId,
+    /// What it is for, as it says. Only a [`Status::Parked`] one may say nothing.
+    pub reservation_id: Option<ReservationId>,
     /// How much.
     pub money: Money,
     /// Where it is in its life.
@@ -120,7 +154,7 @@ pub struct Payment {
 }
 
 /// What a provider says of one payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Report {
     /// Who says it.
     pub provider: Provider,
@@ -131,7 +165,8 @@ pub struct Report {
 }
 
 /// A provider's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The provider knows the payment.
     Known {
@@ -149,7 +184,8 @@ pub enum Outcome {
 }
 
 /// How far a payment has come at its provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Progress {
     /// Not decided yet.
     Processing,
@@ -157,26 +193,100 @@ pub enum Progress {
     Captured,
     /// It will not come by this payment, as far as the provider knows now.
     Failed,
+    /// The money was there, and all of it went back.
+    Refunded,
+}
+
+/// What a provider tells by itself, in our words: its webhook's content, and what is queued.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// How a payment stands.
+    Payment(Report),
+    /// How a refund of a payment went, where the provider tells nothing of the payment itself.
+    Refund {
+        /// Who says it.
+        provider: Provider,
+        /// A refund of which payment.
+        reference: PaymentReference,
+        /// How much of it.
+        money: Money,
+        /// How it went.
+        refund: Refund,
+    },
+}
+
+/// How far a refund has come at its provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refund {
+    /// On its way.
+    Processing,
+    /// The money went back.
+    Done,
+    /// It did not go back, and will not by this refund.
+    Failed,
+}
+
+impl Payment {
+    /// When somebody must come back to it who looked at it at `now`, if anybody must: each time
+    /// after as long again, so a payment costs some ten questions in all.
+    #[must_use]
+    pub fn check_again_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let first = self.status.check_after()?;
+        let pause = first.max(now - self.created_at);
+        match self.status {
+            Status::RefundDue => {
+                Some(now + pause.min(TimeDelta::seconds(REFUND_CHECK_EVERY_SECS_MAX)))
+            }
+            _asked_for if self.is_given_up_at(now) => None,
+            _asked_for => Some(now + pause),
+        }
+    }
+
+    /// Whether its money can no longer be expected to come.
+    #[must_use]
+    pub fn is_given_up_at(&self, now: Timestamp) -> bool {
+        let after_secs = match self.status {
+            Status::Pending => PAYMENT_GIVEN_UP_AFTER_SECS,
+            Status::Failed => FAILED_PAYMENT_GIVEN_UP_AFTER_SECS,
+            Status::Parked | Status::Success | Status::RefundDue | Status::Refunded => {
+                return false;
+            }
+        };
+        now - self.created_at >= TimeDelta::seconds(after_secs)
+    }
+}
+
+impl Report {
+    /// How far the payment has come, if the provider knows it and answered.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        match &self.outcome {
+            Outcome::Known { progress, .. } => Some(*progress),
+            Outcome::Unknown | Outcome::Away => None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const STATUSES: [Status; 5] =
-        [Status::Pending, Status::Success, Status::Failed, Status::RefundDue, Status::Refunded];
-    const COMMANDS: [Command; 4] =
-        [Command::Capture, Command::Fail, Command::OweBack, Command::Refund];
+    const STATUSES: [Status; 6] = [
+        Status::Pending,
+        Status::Failed,
+        Status::Parked,
+        Status::Success,
+        Status::RefundDue,
+        Status::Refunded,
+    ];
+    const COMMANDS: [Command; 5] =
+        [Command::Capture, Command::Fail, Command::Park, Command::OweBack, Command::Refund];
 
-    /// How far along a status is. Money owed back is never forgotten, so it never gets less.
-    fn rank(status: Status) -> u8 {
-        match status {
-            Status::Pending => 0,
-            Status::Failed => 1,
-            Status::Success => 2,
-            Status::RefundDue => 3,
-            Status::Refunded => 4,
-        }
+    /// How far along a status is. Money that came is never forgotten, so it never gets less.
+    fn rank(status: Status) -> usize {
+        STATUSES.iter().position(|of| *of == status).unwrap()
     }
 
     #[test]
@@ -193,7 +303,7 @@ mod tests {
 
     #[test]
     fn captured_money_never_becomes_failed() {
-        for status in [Status::Success, Status::RefundDue, Status::Refunded] {
+        for status in [Status::Parked, Status::Success, Status::RefundDue, Status::Refunded] {
             assert_eq!(status.apply(Command::Fail), None);
         }
         assert_eq!(Status::Failed.apply(Command::Capture), Some(Status::Success));

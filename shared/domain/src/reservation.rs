@@ -10,7 +10,7 @@
 use crate::id::{HoldToken, PaymentReference, Provider, ReservationId, SeatId, SectionId};
 use crate::id::{SeatType, ShowId, UserId};
 use crate::money::Money;
-use crate::payment;
+use crate::payment::{self, RefundReason};
 use crate::time::Timestamp;
 
 /// Where a reservation is in its life.
@@ -193,14 +193,16 @@ impl Reservation {
         self.status.apply(Command::Fail, self.is_live_at(now)).is_ok()
     }
 
-    /// How it ends if its customer cancels at `now`: the new status, or why not.
+    /// How it ends if it is cancelled at `now` for `reason`: the new status, or why not. A customer
+    /// cannot cancel a booking once the show has begun.
     ///
     /// # Errors
     ///
     /// [`CancelRefusal`].
-    pub fn cancel_at(&self, now: Timestamp) -> Result<Status, CancelRefusal> {
+    pub fn cancel_at(&self, reason: RefundReason, now: Timestamp) -> Result<Status, CancelRefusal> {
+        let has_closed = reason == RefundReason::BookingCancelled && self.show_starts_at <= now;
         match self.status.apply(Command::Cancel, self.is_live_at(now)) {
-            Ok(_) if self.status == Status::Confirmed && self.show_starts_at <= now => {
+            Ok(_) if self.status == Status::Confirmed && has_closed => {
                 Err(CancelRefusal::ShowBegun)
             }
             Ok(status) => Ok(status),

@@ -8,14 +8,16 @@ use crate::payment::{Outcome, Progress, RefundReason, Report};
 use crate::reservation::{Reservation, Status};
 use crate::time::{HoldTerms, Timestamp};
 
-/// What happens to money that comes after the end of a hold.
+/// Who brings a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lateness {
-    /// It goes back. For confirm: a customer who is told that the hold is over is not surprised
-    /// by a ticket later.
-    Refund,
-    /// It books the same seats if all are still free. For webhooks: nobody was told anything yet.
-    Retake,
+pub enum Origin {
+    /// A customer who pays or confirms, and waits. A payment in progress lengthens the hold. Late
+    /// money goes back: who is told that the hold is over is not surprised by a ticket later.
+    Customer,
+    /// The provider, by a webhook or when it is asked long after. Late money books the same seats
+    /// if all are still free: nobody was told anything yet. Nothing lengthens a hold, so events
+    /// end the same in every order.
+    Provider,
 }
 
 /// What to do with a payment.
@@ -58,8 +60,8 @@ pub struct Case<'a> {
     pub report: &'a Report,
     /// Whether the show will not take place.
     pub show_cancelled: bool,
-    /// What happens to late money.
-    pub lateness: Lateness,
+    /// Who brings it.
+    pub origin: Origin,
     /// How long holds last.
     pub terms: HoldTerms,
     /// The time.
@@ -86,17 +88,19 @@ impl Case<'_> {
                 self.wrong_amount(reservation)
             }
             Outcome::Known { progress, .. } => match (progress, obstacle) {
-                (Progress::Captured, Some(reason)) => {
+                // Money that went back was there before. What is decided of that comes first, so
+                // that a refund which is heard of before its payment ends as any other.
+                (Progress::Captured | Progress::Refunded, Some(reason)) => {
                     Decision::Refund { reason, ends: reservation.can_fail_at(self.now) }
                 }
-                (Progress::Captured, None) => {
+                (Progress::Captured | Progress::Refunded, None) => {
                     Decision::Book { late: reservation.status_at(self.now) != Status::Pending }
                 }
-                (Progress::Processing, reason) => wait(reservation, reason),
+                (Progress::Processing, reason) => self.wait(reservation, reason),
                 (Progress::Failed, Some(reason)) => Decision::Over(reason),
                 (Progress::Failed, None) => Decision::Decline,
             },
-            Outcome::Away => wait(reservation, obstacle),
+            Outcome::Away => self.wait(reservation, obstacle),
         }
     }
 
@@ -109,7 +113,7 @@ impl Case<'_> {
             Status::Pending | Status::Expired | Status::Failed => RefundReason::WrongAmount,
         };
         match &self.report.outcome {
-            Outcome::Known { progress: Progress::Captured, .. } => {
+            Outcome::Known { progress: Progress::Captured | Progress::Refunded, .. } => {
                 Decision::Refund { reason, ends: false }
             }
             Outcome::Known { progress: Progress::Failed, .. } => Decision::Over(reason),
@@ -130,21 +134,23 @@ impl Case<'_> {
         if self.show_cancelled {
             return Some(RefundReason::ShowCancelled);
         }
-        match self.lateness {
-            Lateness::Refund if late => Some(RefundReason::HoldExpired),
-            Lateness::Retake if late && reservation.show_starts_at <= self.now => {
+        match self.origin {
+            Origin::Customer if late => Some(RefundReason::HoldExpired),
+            Origin::Provider if late && reservation.show_starts_at <= self.now => {
                 Some(RefundReason::ShowBegun)
             }
-            Lateness::Refund | Lateness::Retake => None,
+            Origin::Customer | Origin::Provider => None,
         }
     }
-}
 
-/// A payment that may yet come: keep it in sight, and the seats too where nothing is in its way.
-fn wait(reservation: &Reservation, reason: Option<RefundReason>) -> Decision {
-    match reason {
-        Some(reason) => Decision::Watch(reason),
-        None => Decision::Wait { extend: !reservation.extended },
+    /// A payment that may yet come: keep it in sight, and the seats too where nothing is in its
+    /// way.
+    fn wait(&self, reservation: &Reservation, reason: Option<RefundReason>) -> Decision {
+        match (reason, self.origin) {
+            (Some(reason), _) => Decision::Watch(reason),
+            (None, Origin::Customer) => Decision::Wait { extend: !reservation.extended },
+            (None, Origin::Provider) => Decision::Wait { extend: false },
+        }
     }
 }
 
@@ -203,33 +209,33 @@ mod tests {
         reservation: &Reservation,
         report: &Report,
         show_cancelled: bool,
-        lateness: Lateness,
+        origin: Origin,
         now: Timestamp,
     ) -> Decision {
         let terms = HoldTerms::of_secs(300);
-        Case { report, show_cancelled, lateness, terms, now }.decide(reservation)
+        Case { report, show_cancelled, origin, terms, now }.decide(reservation)
     }
 
-    fn paid(status: Status, lateness: Lateness, now: i64) -> Decision {
-        decide(&reservation(status), &report(Progress::Captured, 500), false, lateness, at(now))
+    fn paid(status: Status, origin: Origin, now: i64) -> Decision {
+        decide(&reservation(status), &report(Progress::Captured, 500), false, origin, at(now))
     }
 
     #[test]
     fn money_in_time_books_and_money_at_the_end_does_not() {
         let book = Decision::Book { late: false };
         let back = Decision::Refund { reason: RefundReason::HoldExpired, ends: true };
-        assert_eq!(paid(Status::Pending, Lateness::Refund, END - 1), book);
-        assert_eq!(paid(Status::Pending, Lateness::Refund, END), back);
-        assert_eq!(paid(Status::Expired, Lateness::Refund, END), back);
+        assert_eq!(paid(Status::Pending, Origin::Customer, END - 1), book);
+        assert_eq!(paid(Status::Pending, Origin::Customer, END), back);
+        assert_eq!(paid(Status::Expired, Origin::Customer, END), back);
     }
 
     #[test]
     fn a_late_webhook_retakes_the_seats_until_the_show_begins() {
         let late = Decision::Book { late: true };
         for status in [Status::Pending, Status::Expired, Status::Failed] {
-            assert_eq!(paid(status, Lateness::Retake, END), late, "{status:?}");
-            assert_eq!(paid(status, Lateness::Retake, SHOW - 1), late, "{status:?}");
-            let Decision::Refund { reason, .. } = paid(status, Lateness::Retake, SHOW) else {
+            assert_eq!(paid(status, Origin::Provider, END), late, "{status:?}");
+            assert_eq!(paid(status, Origin::Provider, SHOW - 1), late, "{status:?}");
+            let Decision::Refund { reason, .. } = paid(status, Origin::Provider, SHOW) else {
                 panic!("{status:?} books a show that has begun");
             };
             assert_eq!(reason, RefundReason::ShowBegun);
@@ -243,11 +249,11 @@ mod tests {
             [Status::Pending, Status::Confirmed, Status::Cancelled, Status::Expired, Status::Failed]
         {
             for (minor, cancelled) in [(500, false), (500, true), (499, false), (499, true)] {
-                for lateness in [Lateness::Refund, Lateness::Retake] {
+                for origin in [Origin::Customer, Origin::Provider] {
                     for now in [END - 1, END, SHOW] {
                         let report = report(Progress::Captured, minor);
                         let reservation = reservation(status);
-                        let decision = decide(&reservation, &report, cancelled, lateness, at(now));
+                        let decision = decide(&reservation, &report, cancelled, origin, at(now));
                         let books = matches!(decision, Decision::Book { .. });
                         let refunds = matches!(decision, Decision::Refund { .. });
                         assert!(books || refunds, "{status:?} {minor} {now}: {decision:?}");
@@ -267,10 +273,10 @@ mod tests {
             status: crate::payment::Status::Success,
         });
         let report = report(Progress::Captured, 500);
-        assert_eq!(decide(&booked, &report, false, Lateness::Refund, at(0)), Decision::Done);
+        assert_eq!(decide(&booked, &report, false, Origin::Customer, at(0)), Decision::Done);
         booked.payment.as_mut().unwrap().reference = "p0".parse().unwrap();
         assert_eq!(
-            decide(&booked, &report, false, Lateness::Refund, at(0)),
+            decide(&booked, &report, false, Origin::Customer, at(0)),
             Decision::Refund { reason: RefundReason::SecondPayment, ends: false }
         );
     }
@@ -280,7 +286,7 @@ mod tests {
         let report = report(Progress::Captured, 1);
         for now in [END - 1, END] {
             assert_eq!(
-                decide(&reservation(Status::Pending), &report, false, Lateness::Refund, at(now)),
+                decide(&reservation(Status::Pending), &report, false, Origin::Customer, at(now)),
                 Decision::Refund { reason: RefundReason::WrongAmount, ends: false }
             );
         }
@@ -293,7 +299,7 @@ mod tests {
             let Outcome::Known { reservation_id, .. } = &mut report.outcome else { unreachable!() };
             *reservation_id = other;
             let decision =
-                decide(&reservation(Status::Pending), &report, false, Lateness::Refund, at(0));
+                decide(&reservation(Status::Pending), &report, false, Origin::Customer, at(0));
             assert_eq!(decision, Decision::Mismatch);
         }
     }
@@ -303,7 +309,7 @@ mod tests {
         let mut held = reservation(Status::Pending);
         let slow = report(Progress::Processing, 500);
         let decided =
-            |held: &Reservation, now| decide(held, &slow, false, Lateness::Refund, at(now));
+            |held: &Reservation, now| decide(held, &slow, false, Origin::Customer, at(now));
         assert_eq!(decided(&held, END - 1), Decision::Wait { extend: true });
         assert_eq!(decided(&held, END), Decision::Watch(RefundReason::HoldExpired));
         held.extended = true;
@@ -316,13 +322,13 @@ mod tests {
         let mut away = report(Progress::Processing, 500);
         away.outcome = Outcome::Away;
         assert_eq!(
-            decide(&held, &away, false, Lateness::Refund, at(0)),
+            decide(&held, &away, false, Origin::Customer, at(0)),
             Decision::Wait { extend: true }
         );
         let failed = report(Progress::Failed, 500);
-        assert_eq!(decide(&held, &failed, false, Lateness::Refund, at(0)), Decision::Decline);
+        assert_eq!(decide(&held, &failed, false, Origin::Customer, at(0)), Decision::Decline);
         assert_eq!(
-            decide(&held, &failed, false, Lateness::Refund, at(END)),
+            decide(&held, &failed, false, Origin::Customer, at(END)),
             Decision::Over(RefundReason::HoldExpired)
         );
     }

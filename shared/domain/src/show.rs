@@ -177,6 +177,18 @@ impl Show {
         }
     }
 
+    /// Whether it will take place, so that what is held can be paid.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOnSale::Cancelled`].
+    pub fn takes_place(&self) -> Result<(), NotOnSale> {
+        match self.status {
+            Status::Cancelled => Err(NotOnSale::Cancelled),
+            Status::OnSale | Status::Scheduled => Ok(()),
+        }
+    }
+
     /// What `seats` cost, as they stand in `layout`, which is this show's.
     ///
     /// # Errors

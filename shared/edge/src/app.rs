@@ -12,7 +12,7 @@ use store::{Store, Tables};
 use crate::cache::Cache;
 use crate::catalog::Caches;
 use crate::log::{Invocation, Log, Note};
-use crate::payment::{self, PaymentProvider};
+use crate::payment::{self, PaymentProvider, SecretSource, Secrets};
 use crate::token::{TokenSettings, Tokens};
 
 /// Tells the time. The only clock there is; tests bring their own.
@@ -34,8 +34,10 @@ pub struct Settings {
     pub hold_terms: HoldTerms,
     /// Which tokens are believed. Only functions that ask for a user need it.
     pub tokens: Option<TokenSettings>,
-    /// Which payment provider, and where. Only functions that ask for payments need it.
+    /// Which payment provider, and where. Only functions that deal with payments need it.
     pub payments: Option<payment::Settings>,
+    /// Where payment events are put, by its URL. Only the function that receives them needs it.
+    pub queue_url: Option<String>,
     /// Takes the line about each invocation.
     pub log: Log,
 }
@@ -81,8 +83,16 @@ impl Settings {
         let payments = match find("PAYMENT_PROVIDER") {
             None => None,
             Some(provider) => Some(payment::Settings {
+                base_url: find("PAYMENT_BASE_URL")
+                    .or_else(|| payment::base_url_of(&provider).map(str::to_owned))
+                    .ok_or(MissingSetting("PAYMENT_BASE_URL"))?,
                 provider: provider.parse().map_err(|_| MissingSetting("PAYMENT_PROVIDER"))?,
-                base_url: need("PAYMENT_BASE_URL")?,
+                live: match find("PAYMENT_LIVE").as_deref() {
+                    Some("true") => true,
+                    Some("false") => false,
+                    _neither => return Err(MissingSetting("PAYMENT_LIVE")),
+                },
+                secrets: SecretSource::Managed { id: need("PAYMENT_SECRET_ID")? },
             }),
         };
         Ok(Self {
@@ -95,6 +105,7 @@ impl Settings {
             hold_terms: HoldTerms::of_secs(hold_secs),
             tokens,
             payments,
+            queue_url: find("PAYMENT_EVENTS_QUEUE_URL"),
             log: Arc::new(|line| println!("{line}")),
         })
     }
@@ -112,19 +123,33 @@ pub struct App {
 
 struct Shared {
     settings: Settings,
+    clients: Clients,
     clock: Clock,
     caches: Caches,
+    secrets: Option<Secrets>,
     tokens: OnceLock<Tokens>,
     payments: OnceLock<Box<dyn PaymentProvider>>,
 }
 
+/// The AWS services that some functions use besides `DynamoDB`.
+#[derive(Debug, Clone, Default)]
+pub struct Clients {
+    /// For functions that put something on a queue.
+    pub sqs: Option<aws_sdk_sqs::Client>,
+    /// For functions whose secrets are managed.
+    pub secrets_manager: Option<aws_sdk_secretsmanager::Client>,
+}
+
 impl App {
-    /// An app over a store, with settings and a clock.
+    /// An app over a store and other services, with settings and a clock.
     #[must_use]
-    pub fn new(store: Store, settings: Settings, clock: Clock) -> Self {
+    pub fn new(store: Store, clients: Clients, settings: Settings, clock: Clock) -> Self {
+        let secrets = settings.payments.as_ref().and_then(|payments| secrets(payments, &clients));
         let shared = Shared {
             settings,
+            clients,
             clock,
+            secrets,
             caches: Caches {
                 shows: Cache::new(512, Duration::from_secs(5)),
                 layouts: Cache::new(32, Duration::from_secs(24 * 60 * 60)),
@@ -138,8 +163,9 @@ impl App {
         Self { store, invocation: Arc::default(), shared: Arc::new(shared) }
     }
 
-    /// The app of a Lambda function: settings from the environment, clients made once, and the
-    /// connection to `DynamoDB` open, so that the first request does not pay for it.
+    /// The app of a Lambda function: settings from the environment, clients made once, and what the
+    /// first request would wait for done: the connection to `DynamoDB` is open, or the secrets that
+    /// sign webhooks are here. A function with a queue to write to does not touch `DynamoDB`.
     ///
     /// # Errors
     ///
@@ -148,8 +174,22 @@ impl App {
         let settings = Settings::from_environment()?;
         let client = crate::aws::dynamodb()?;
         let store = Store::new(client, settings.tables.clone());
-        store.connect().await;
-        Ok(Self::new(store, settings, system_clock()))
+        let mut clients = Clients::default();
+        if settings.payments.is_some() {
+            clients.secrets_manager = Some(crate::aws::secrets_manager()?);
+        }
+        if settings.queue_url.is_some() {
+            clients.sqs = Some(crate::aws::sqs()?);
+        } else {
+            store.connect().await;
+        }
+        let app = Self::new(store, clients, settings, system_clock());
+        if let Some((payments, secrets)) = app.shared.settings.payments.as_ref().zip(app.secrets())
+            && let Err(error) = secrets.of(&payments.provider).await
+        {
+            tracing::warn!(cause = crate::log::causes(&error), "no secrets at the start");
+        }
+        Ok(app)
     }
 
     /// The same app for one invocation, with counts of its own.
@@ -186,10 +226,25 @@ impl App {
         let settings = self.shared.settings.payments.as_ref();
         let settings = settings.ok_or(MissingSetting("PAYMENT_PROVIDER"))?;
         if self.shared.payments.get().is_none() {
+            let secrets = self.secrets().ok_or(MissingSetting("PAYMENT_SECRET_ID"))?;
             // Two invocations may both come here; the second one's client is dropped.
-            let _ = self.shared.payments.set(payment::provider(settings)?);
+            let _ = self.shared.payments.set(payment::provider(settings, secrets.clone())?);
         }
         Ok(&**self.shared.payments.get().expect("it was set just now"))
+    }
+
+    pub(crate) fn payment_settings(&self) -> Option<&payment::Settings> {
+        self.shared.settings.payments.as_ref()
+    }
+
+    pub(crate) fn secrets(&self) -> Option<&Secrets> {
+        self.shared.secrets.as_ref()
+    }
+
+    /// Where payment events are put.
+    pub(crate) fn queue(&self) -> Result<(&aws_sdk_sqs::Client, &str), MissingSetting> {
+        let url = self.shared.settings.queue_url.as_deref();
+        self.shared.clients.sqs.as_ref().zip(url).ok_or(MissingSetting("PAYMENT_EVENTS_QUEUE_URL"))
     }
 
     pub(crate) fn tokens(&self) -> Result<&Tokens, MissingSetting> {
@@ -204,6 +259,16 @@ impl App {
 
     pub(crate) fn log(&self, line: &str) {
         (self.shared.settings.log)(line);
+    }
+}
+
+fn secrets(settings: &payment::Settings, clients: &Clients) -> Option<Secrets> {
+    match &settings.secrets {
+        SecretSource::Given(secrets) => Some(Secrets::given(secrets.clone())),
+        SecretSource::Managed { id } => {
+            let client = clients.secrets_manager.clone()?;
+            Some(Secrets::managed(client, id.clone(), settings.provider.clone()))
+        }
     }
 }
 
@@ -229,6 +294,12 @@ mod tests {
         let secret = ("JWT_SECRET", "a secret of thirty-two characters");
         assert_eq!(read(&[secret, ("JWT_ISSUER", "i")]), Err("JWT_AUDIENCE"));
         assert_eq!(read(&[("JWT_SECRET", "short")]), Err("JWT_SECRET"));
-        assert_eq!(read(&[("PAYMENT_PROVIDER", "sandbox")]), Err("PAYMENT_BASE_URL"));
+        let sandbox = ("PAYMENT_PROVIDER", "sandbox");
+        assert_eq!(read(&[sandbox]), Err("PAYMENT_BASE_URL"));
+        let (stripe, test) = (("PAYMENT_PROVIDER", "stripe"), ("PAYMENT_LIVE", "false"));
+        assert_eq!(read(&[stripe]), Err("PAYMENT_LIVE"), "it is never guessed");
+        assert_eq!(read(&[stripe, ("PAYMENT_LIVE", "no")]), Err("PAYMENT_LIVE"));
+        assert_eq!(read(&[stripe, test]), Err("PAYMENT_SECRET_ID"));
+        assert_eq!(read(&[stripe, test, ("PAYMENT_SECRET_ID", "marquee/dev")]), Ok(()));
     }
 }

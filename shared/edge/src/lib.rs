@@ -3,7 +3,9 @@
 //!
 //! A function is `async fn handle(app: App, request: Request) -> Result<Response, Problem>`:
 //! parse, call the store, shape the answer. [`serve()`] runs it on Lambda; [`function()`] makes the
-//! very same of it for the gateway on a desk and for tests.
+//! very same of it for the gateway on a desk and for tests. Behind a queue, a stream or a schedule it
+//! takes a [`Message`], a [`Change`] or a [`Run`] instead, and [`serve_events()`] runs what [`queue()`],
+//! [`stream()`] or [`schedule()`] makes of it.
 //!
 //! This crate has no booking rules. It is the only one that reads the clock and the environment.
 
@@ -12,22 +14,26 @@ mod aws;
 mod cache;
 mod catalog;
 mod cursor;
+mod events;
 mod log;
 mod problem;
 mod request;
 mod response;
 mod serve;
+mod settlement;
 mod token;
+mod webhooks;
 
 pub mod payment;
 pub mod view;
 
-pub use app::{App, Clock, MissingSetting, Settings, system_clock};
+pub use app::{App, Clients, Clock, MissingSetting, Settings, system_clock};
+pub use events::{Change, Message, Run, queue, schedule, stream};
 pub use log::{Log, Note};
 pub use problem::{Problem, SEAT_TAKEN_DETAIL};
 pub use request::Request;
 pub use response::{Response, accepted, created, ok, ok_or_not_modified};
-pub use serve::{Function, function, serve};
+pub use serve::{Function, function, serve, serve_events};
 pub use token::{Role, TokenSettings};
 
 /// What a function's `main` fails with.

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use domain::id::{HoldToken, ReservationId, ShowId, UserId};
+use domain::id::{HoldToken, PaymentReference, ReservationId, ShowId, UserId};
 use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 use store::Meter;
@@ -37,6 +37,18 @@ pub enum Note<'a> {
     RefundDue,
     /// Seats that somebody else has were asked for.
     SeatConflicts(usize),
+    /// About which payment.
+    Payment(&'a PaymentReference),
+    /// A provider's kind of event.
+    Event(&'a str),
+    /// Money came for no reservation that we know.
+    Parked,
+    /// Money went back.
+    Refunded,
+    /// Money that should have gone back did not.
+    RefundFailed,
+    /// A payment was looked after, long after it should have been decided.
+    Reconciled,
 }
 
 /// Notes of one invocation.
@@ -55,6 +67,10 @@ struct Notes {
     seat_reservation_conflicts: usize,
     payments_late: u64,
     refunds: u64,
+    payments_parked: u64,
+    refunds_done: u64,
+    refund_failures: u64,
+    payments_reconciled: u64,
 }
 
 impl Default for Invocation {
@@ -89,6 +105,12 @@ impl Invocation {
             Note::PaidLate => notes.payments_late += 1,
             Note::RefundDue => notes.refunds += 1,
             Note::SeatConflicts(seats) => notes.seat_reservation_conflicts += seats,
+            Note::Payment(reference) => property("payment_reference", reference.as_str()),
+            Note::Event(kind) => property("event", kind),
+            Note::Parked => notes.payments_parked += 1,
+            Note::Refunded => notes.refunds_done += 1,
+            Note::RefundFailed => notes.refund_failures += 1,
+            Note::Reconciled => notes.payments_reconciled += 1,
         }
     }
 
@@ -118,6 +140,25 @@ impl Invocation {
             "confirm-reservation" => {
                 metrics.add("reservation_success", "Count", json!(notes.reservation_success));
                 metrics.add("payments_late", "Count", json!(notes.payments_late));
+            }
+            "process-payment-events" => {
+                metrics.add("reservation_success", "Count", json!(notes.reservation_success));
+                metrics.add("payments_late", "Count", json!(notes.payments_late));
+                metrics.add("payments_parked", "Count", json!(notes.payments_parked));
+                metrics.add("refunds_done", "Count", json!(notes.refunds_done));
+                metrics.add("refund_failures", "Count", json!(notes.refund_failures));
+            }
+            "refund-payments" => {
+                metrics.add("refunds_done", "Count", json!(notes.refunds_done));
+                metrics.add("refund_failures", "Count", json!(notes.refund_failures));
+            }
+            "reconcile-payments" => {
+                metrics.add("reservation_success", "Count", json!(notes.reservation_success));
+                metrics.add("payments_late", "Count", json!(notes.payments_late));
+                metrics.add("payments_parked", "Count", json!(notes.payments_parked));
+                metrics.add("payments_reconciled", "Count", json!(notes.payments_reconciled));
+                metrics.add("refunds_done", "Count", json!(notes.refunds_done));
+                metrics.add("refund_failures", "Count", json!(notes.refund_failures));
             }
             _ => {}
         }

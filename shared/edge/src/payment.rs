@@ -1,20 +1,43 @@
-//! Payment providers. A client's word about a payment is never taken: the provider is asked.
+//! Payment providers. A client's word about a payment is never taken: the provider is asked, or
+//! tells it by itself and signs.
+//!
+//! Each provider has a file with its API, a [`PaymentProvider`], and one with its webhooks: how they
+//! are signed, and what they say in our words.
 
 use domain::id::{PaymentReference, Provider};
-use domain::payment::Report;
+use domain::payment::{Payment, Refund, Report};
+use domain::reservation::Reservation;
 use lambda_http::BoxFuture;
 
+use self::client::Client;
 use crate::app::MissingSetting;
 
+mod client;
+mod currency;
+mod razorpay;
 mod sandbox;
+mod secrets;
+mod signature;
+mod stripe;
+mod webhook;
 
-/// Which provider, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+pub use client::ProviderError;
+pub(crate) use secrets::Secrets;
+pub use secrets::{ProviderSecrets, SecretSource};
+pub(crate) use webhook::{Scheme, scheme};
+pub use webhook::{Unreadable, Webhook};
+
+/// Which provider, where, and with which keys.
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Its name.
     pub provider: Provider,
     /// Where its API is, without a slash at the end.
     pub base_url: String,
+    /// Whether real money moves. Then no test event is believed, and no key goes over plain HTTP.
+    pub live: bool,
+    /// Where its keys and the secrets of webhooks come from.
+    pub secrets: SecretSource,
 }
 
 /// What a provider does for us.
@@ -22,20 +45,82 @@ pub trait PaymentProvider: Send + Sync {
     /// Its name, as in `/api/payments/webhooks/{provider}` and in the keys of payments.
     fn name(&self) -> &Provider;
 
+    /// Makes a payment for exactly the reserved amount, with the reservation's id in its metadata.
+    ///
+    /// Safe to repeat: the same reservation gets the same payment.
+    fn checkout<'a>(
+        &'a self,
+        reservation: &'a Reservation,
+    ) -> BoxFuture<'a, Result<Checkout, ProviderError>>;
+
     /// What it says of a payment. A provider that does not answer in time is
     /// [`Outcome::Away`](domain::payment::Outcome::Away), which is an answer too: the caller
     /// must go on as if the payment were on its way.
+    ///
+    /// The report may be of another payment than was asked for: where `reference` is of an order,
+    /// it is of the payment that paid it.
     fn report<'a>(&'a self, reference: &'a PaymentReference) -> BoxFuture<'a, Report>;
+
+    /// Sends all of a payment's money back, or says how far that has come.
+    ///
+    /// Safe to repeat, also days later and beside itself: it looks for a refund that stands before
+    /// it makes one, under an idempotency key made of the payment's reference and the number of
+    /// refunds that failed.
+    fn refund<'a>(&'a self, payment: &'a Payment) -> BoxFuture<'a, Result<Refund, ProviderError>>;
+}
+
+/// A payment that was made for a reservation and waits for its payer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// What the provider calls it; with some it is the order, and the payment gets a name of its
+    /// own.
+    pub reference: PaymentReference,
+    /// What a browser needs to pay it.
+    pub payer: Payer,
+}
+
+/// What a browser needs to pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payer {
+    /// Stripe's `client_secret`, for its Payment Element.
+    ClientSecret(String),
+    /// Razorpay's order and the public half of our key, for its Checkout.
+    Order {
+        /// The order's id.
+        order_id: String,
+        /// Our public key.
+        key_id: String,
+    },
+    /// A page to pay on.
+    Url(String),
+}
+
+/// Where a provider's API is, if nobody says otherwise.
+#[must_use]
+pub fn base_url_of(provider: &str) -> Option<&'static str> {
+    match provider {
+        "stripe" => Some("https://api.stripe.com"),
+        "razorpay" => Some("https://api.razorpay.com"),
+        _other => None,
+    }
 }
 
 /// The provider that is configured.
-pub(crate) fn provider(settings: &Settings) -> Result<Box<dyn PaymentProvider>, MissingSetting> {
-    match settings.provider.as_str() {
-        // The sandbox's client has no TLS: play money is for a desk and for tests.
-        "sandbox" if settings.base_url.starts_with("http://") => {
-            Ok(Box::new(sandbox::Sandbox::new(settings)))
-        }
-        "sandbox" => Err(MissingSetting("PAYMENT_BASE_URL")),
+pub(crate) fn provider(
+    settings: &Settings,
+    secrets: Secrets,
+) -> Result<Box<dyn PaymentProvider>, MissingSetting> {
+    let Settings { provider, base_url, live, .. } = settings;
+    if !base_url.starts_with("https://") && (*live || !base_url.starts_with("http://")) {
+        return Err(MissingSetting("PAYMENT_BASE_URL"));
+    }
+    let client = Client::new(base_url);
+    match provider.as_str() {
+        // Play money is for a desk and for tests.
+        "sandbox" if *live => Err(MissingSetting("PAYMENT_PROVIDER")),
+        "sandbox" => Ok(Box::new(sandbox::Sandbox::new(provider.clone(), client))),
+        "stripe" => Ok(Box::new(stripe::Stripe::new(provider.clone(), client, secrets))),
+        "razorpay" => Ok(Box::new(razorpay::Razorpay::new(provider.clone(), client, secrets))),
         _unknown => Err(MissingSetting("PAYMENT_PROVIDER")),
     }
 }

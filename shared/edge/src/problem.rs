@@ -14,6 +14,7 @@ use lambda_http::http::StatusCode;
 use store::{CancelError, Fault, HoldError};
 
 use crate::app::MissingSetting;
+use crate::payment::ProviderError;
 
 /// What a customer is told who came second.
 pub const SEAT_TAKEN_DETAIL: &str =
@@ -79,9 +80,21 @@ pub enum Problem {
     /// Not a payment for this reservation, or not of its amount or currency.
     #[error("this is not a payment of the right amount for this reservation")]
     PaymentMismatch,
-    /// Try again: others are faster, or a dependency is away.
+    /// A webhook that its provider did not sign, or not now, or not so.
+    #[error("the signature is missing, old or not of this body")]
+    InvalidSignature,
+    /// Try again: others are faster, or `DynamoDB` is away.
     #[error("please try again")]
     TryAgain(#[source] Fault),
+    /// Try again: the payment provider is away.
+    #[error("please try again")]
+    ProviderAway(#[source] ProviderError),
+    /// Try again: the queue is away.
+    #[error("please try again")]
+    QueueAway(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Our fault: the payment provider refuses what we ask, or cannot be understood.
+    #[error("internal error")]
+    ProviderRefused(#[source] ProviderError),
     /// Our fault: what is stored makes no sense, or a call that can never work.
     #[error("internal error")]
     Internal(#[source] Fault),
@@ -117,8 +130,11 @@ impl Problem {
             Self::CancellationClosed => (StatusCode::CONFLICT, "cancellation_closed"),
             Self::PaymentFailed => (StatusCode::PAYMENT_REQUIRED, "payment_failed"),
             Self::PaymentMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "payment_mismatch"),
-            Self::TryAgain(_) => (StatusCode::SERVICE_UNAVAILABLE, "try_again"),
-            Self::Internal(_) | Self::NotConfigured(_) => {
+            Self::InvalidSignature => (StatusCode::BAD_REQUEST, "invalid_signature"),
+            Self::TryAgain(_) | Self::ProviderAway(_) | Self::QueueAway(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "try_again")
+            }
+            Self::Internal(_) | Self::NotConfigured(_) | Self::ProviderRefused(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
         }
@@ -194,9 +210,9 @@ impl From<RefundReason> for Problem {
             }
             RefundReason::ShowCancelled => Self::ShowCancelled,
             RefundReason::SecondPayment => Self::AlreadyConfirmed,
-            RefundReason::PaidAfterCancel | RefundReason::BookingCancelled => {
-                Self::AlreadyCancelled
-            }
+            RefundReason::PaidAfterCancel
+            | RefundReason::BookingCancelled
+            | RefundReason::ReturnedByProvider => Self::AlreadyCancelled,
             RefundReason::WrongAmount => Self::PaymentMismatch,
         }
     }
@@ -207,6 +223,17 @@ impl From<Fault> for Problem {
         match fault {
             Fault::Contended | Fault::Unavailable(_) => Self::TryAgain(fault),
             Fault::Refused(_) | Fault::Corrupt(_) => Self::Internal(fault),
+        }
+    }
+}
+
+impl From<ProviderError> for Problem {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Away(_) => Self::ProviderAway(error),
+            ProviderError::Refused { .. } | ProviderError::Nonsense(_) => {
+                Self::ProviderRefused(error)
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use domain::id::UserId;
 use domain::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use domain::time::Timestamp;
 use lambda_http::RequestExt as _;
-use lambda_http::http::header;
+use lambda_http::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
@@ -44,17 +44,31 @@ impl Request {
         Ok(user)
     }
 
+    /// The body, byte by byte as it was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::TooLarge`].
+    pub fn body(&self) -> Result<&[u8], Problem> {
+        let body: &[u8] = self.http.body();
+        if body.len() > BODY_BYTES_MAX {
+            return Err(Problem::TooLarge { limit_bytes: BODY_BYTES_MAX });
+        }
+        Ok(body)
+    }
+
     /// The body as JSON.
     ///
     /// # Errors
     ///
     /// [`Problem::TooLarge`]; [`Problem::Invalid`] says where it is not what was expected.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if self.http.body().len() > BODY_BYTES_MAX {
-            return Err(Problem::TooLarge { limit_bytes: BODY_BYTES_MAX });
-        }
-        serde_json::from_slice(self.http.body())
+        serde_json::from_slice(self.body()?)
             .map_err(|error| Problem::Invalid(format!("the body: {error}")))
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.http.headers()
     }
 
     /// A part of the path. What cannot be an id is the id of nothing.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
+use lambda_http::http::StatusCode;
 use lambda_http::http::header::{HOST, HeaderMap, HeaderValue};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, BoxFuture, RequestExt as _, Service as _, service_fn};
@@ -17,7 +18,7 @@ use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::{self, Response};
 
-/// A function as the gateway on a desk calls it: an event of API Gateway in, its answer out.
+/// A function as Lambda calls it: an event in, its answer out.
 pub type Function =
     Arc<dyn Fn(LambdaEvent<Value>) -> BoxFuture<'static, Result<Value, Error>> + Send + Sync>;
 
@@ -31,13 +32,7 @@ where
     H: Fn(App, Request) -> F + Sync,
     F: Future<Output = Result<Response, Problem>> + Send,
 {
-    tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::WARN)
-        .with_current_span(false)
-        .without_time()
-        .init();
-    let app = App::on_lambda().await?;
+    let app = start().await?;
     let (app, handler) = (&app, &handler);
     lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<LambdaRequest>| {
         let payload = without_forged_url(event.payload);
@@ -47,7 +42,28 @@ where
     .await
 }
 
-/// `handler` as the function of this name, to be called with events.
+/// Runs the function that `make` makes of an app until the sandbox ends: one behind a queue, a
+/// stream or a schedule.
+///
+/// # Errors
+///
+/// If the environment lacks a setting, or the Runtime API breaks off.
+pub async fn serve_events(make: impl FnOnce(&App) -> Function) -> Result<(), Error> {
+    let function = make(&start().await?);
+    lambda_runtime::run(lambda_runtime::service_fn(|event| function(event))).await
+}
+
+async fn start() -> Result<App, Error> {
+    tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::WARN)
+        .with_current_span(false)
+        .without_time()
+        .init();
+    Ok(App::on_lambda().await?)
+}
+
+/// `handler` as the function of this name, to be called with events of API Gateway.
 pub fn function<H, F>(app: &App, name: &'static str, handler: H) -> Function
 where
     H: Fn(App, Request) -> F + Clone + Send + Sync + 'static,
@@ -94,6 +110,21 @@ where
     Ok(response)
 }
 
+/// Ends the invocation of a function that answers nothing but whether it went well.
+pub(crate) fn finish(app: &App, name: &'static str, outcome: Result<(), Problem>) -> bool {
+    let (status, code) = match &outcome {
+        Ok(()) => (StatusCode::OK, None),
+        Err(problem) => {
+            note(app, name, problem);
+            let (status, code) = problem.kind();
+            // Whatever it is, nobody outside did it.
+            (status.max(StatusCode::INTERNAL_SERVER_ERROR), Some(code))
+        }
+    };
+    app.log(&app.invocation.line(name, status.as_u16(), code, app.store.meter(), app.now()));
+    outcome.is_ok()
+}
+
 /// Notes a failure once, here, with what the client is not told.
 fn note(app: &App, name: &str, problem: &Problem) {
     let request_id = app.invocation.request_id();
@@ -102,13 +133,19 @@ fn note(app: &App, name: &str, problem: &Problem) {
         Problem::TryAgain(fault) => {
             tracing::warn!(function = name, request_id, cause = causes(fault), "no answer");
         }
+        Problem::ProviderAway(error) => {
+            tracing::warn!(function = name, request_id, cause = causes(error), "no answer");
+        }
+        Problem::QueueAway(error) => {
+            tracing::error!(function = name, request_id, cause = causes(&**error), "no answer");
+        }
         Problem::Internal(fault) => {
-            tracing::error!(
-                function = name,
-                request_id,
-                cause = causes(fault),
-                "somebody must look"
-            );
+            let cause = causes(fault);
+            tracing::error!(function = name, request_id, cause, "somebody must look");
+        }
+        Problem::ProviderRefused(error) => {
+            let cause = causes(error);
+            tracing::error!(function = name, request_id, cause, "somebody must look");
         }
         Problem::NotConfigured(missing) => {
             tracing::error!(function = name, request_id, %missing, "not configured");

@@ -1,7 +1,7 @@
 //! How things look on the wire. One shape each, wherever they appear.
 
 use domain::catalog::{City, Movie};
-use domain::id::SeatId;
+use domain::id::{Provider, SeatId};
 use domain::layout::{Layout, Place};
 use domain::money::Money;
 use domain::reservation::Reservation;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
 use crate::cursor;
+use crate::payment::{Checkout, Payer, Webhook};
 
 /// A list with the cursor of what follows.
 #[derive(Serialize)]
@@ -314,4 +315,60 @@ pub fn reservation(reservation: &Reservation, now: Timestamp) -> ReservationView
         confirmed_at: reservation.confirmed_at.map(text),
         cancelled_at: reservation.cancelled_at.map(text),
     }
+}
+
+/// A payment to be made for a reservation.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckoutView<'a> {
+    reservation_id: &'a str,
+    provider: &'a str,
+    payment_reference: &'a str,
+    amount: MoneyView,
+    hold_expires_at: String,
+    #[serde(flatten)]
+    payer: PayerView<'a>,
+}
+
+/// What a browser needs to pay; each provider has its own.
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum PayerView<'a> {
+    ClientSecret { client_secret: &'a str },
+    Order { order_id: &'a str, key_id: &'a str },
+    Url { pay_url: &'a str },
+}
+
+/// A payment to be made for a reservation, as it looks.
+#[must_use]
+pub fn checkout<'a>(
+    provider: &'a Provider,
+    checkout: &'a Checkout,
+    reservation: &'a Reservation,
+) -> CheckoutView<'a> {
+    CheckoutView {
+        reservation_id: reservation.id.as_str(),
+        provider: provider.as_str(),
+        payment_reference: checkout.reference.as_str(),
+        amount: money(reservation.amount),
+        hold_expires_at: text(reservation.expires_at),
+        payer: match &checkout.payer {
+            Payer::ClientSecret(client_secret) => PayerView::ClientSecret { client_secret },
+            Payer::Order { order_id, key_id } => PayerView::Order { order_id, key_id },
+            Payer::Url(pay_url) => PayerView::Url { pay_url },
+        },
+    }
+}
+
+/// What became of a webhook.
+#[derive(Serialize)]
+pub struct WebhookView<'a> {
+    event: &'a str,
+    queued: bool,
+}
+
+/// What became of a webhook, as its sender is told.
+#[must_use]
+pub fn webhook(webhook: &Webhook) -> WebhookView<'_> {
+    WebhookView { event: &webhook.kind, queued: webhook.event.is_some() }
 }

@@ -37,6 +37,13 @@ pub enum CancelError {
     Fault(#[from] Fault),
 }
 
+/// How a reservation ends.
+struct End {
+    status: Status,
+    reason: RefundReason,
+    now: Timestamp,
+}
+
 enum Refused {
     /// The reservation or its payment is not as it was decided upon.
     Changed,
@@ -45,8 +52,8 @@ enum Refused {
 }
 
 impl Store {
-    /// Cancels `reservation`, which was just read: its seats are free and its money is owed back,
-    /// in one transaction.
+    /// Cancels `reservation`, which was just read: its seats are free and its money is owed back for
+    /// `reason`, in one transaction.
     ///
     /// Safe to repeat: cancelling what is cancelled answers with it. Costs one transaction of 2
     /// write units for the reservation, 2 per seat, and 2 for the payment of a booking; a read and
@@ -58,18 +65,20 @@ impl Store {
     pub async fn cancel(
         &self,
         mut reservation: Reservation,
+        reason: RefundReason,
         now: Timestamp,
     ) -> Result<Cancelled, CancelError> {
         let mut lost = Vec::new();
         for _ in 0..DECISIONS_MAX {
-            let status = match reservation.cancel_at(now) {
+            let status = match reservation.cancel_at(reason, now) {
                 Ok(status) => status,
                 Err(CancelRefusal::AlreadyCancelled) => {
                     return Ok(Cancelled { reservation, refund: false });
                 }
                 Err(refusal) => return Err(CancelError::Refused(refusal)),
             };
-            let refused = match self.take_back(&mut reservation, status, &lost, now).await {
+            let end = End { status, reason, now };
+            let refused = match self.take_back(&mut reservation, &end, &lost).await {
                 Ok(refund) => return Ok(Cancelled { reservation, refund }),
                 Err(Aborted::Fault(fault)) => return Err(fault.into()),
                 Err(Aborted::Refused(refused)) => refused,
@@ -92,10 +101,10 @@ impl Store {
     async fn take_back(
         &self,
         reservation: &mut Reservation,
-        status: Status,
+        end: &End,
         lost: &[SeatId],
-        now: Timestamp,
     ) -> Result<bool, Aborted<Refused>> {
+        let End { status, reason, now } = *end;
         let id = reservation.id.clone();
         let booked = reservation.status == Status::Confirmed;
         let set = [(":status", value(&status)), (":now", instant(now))];
@@ -120,7 +129,7 @@ impl Store {
                     &self.tables.payments,
                     payments::key(&payment.provider, &payment.reference),
                     payments::SET_OWED,
-                    payments::if_booked(&id, RefundReason::BookingCancelled, now),
+                    payments::if_booked(&payment.reference, &id, reason, now),
                     |_| Ok(Refused::Changed),
                 );
         } else {

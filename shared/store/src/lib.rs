@@ -2,7 +2,7 @@
 //!
 //! An entity has one file (`seat`, `reservation`, `payment`, `show`, `catalog`) with its
 //! key, its attributes, its conditions and its reader. A use case has one file (`hold`,
-//! `settle`, `cancel`, `block`, `seat_map`) and says in its doc comment what it costs.
+//! `settle`, `cancel`, `refund`, `block`, `seat_map`) and says in its doc comment what it costs.
 //! Everything that writes goes through `txn`, where a step and the reading of its refusal are
 //! added together.
 //!
@@ -29,6 +29,7 @@ mod show;
 mod block;
 mod cancel;
 mod hold;
+mod refund;
 mod seat_map;
 mod settle;
 
@@ -38,6 +39,7 @@ pub use catalog::PutLayoutError;
 pub use fault::Fault;
 pub use hold::HoldError;
 pub use meter::Meter;
+pub use payment::payment_in;
 pub use reservation::{Page, Position};
 pub use seat_map::TakenSeat;
 pub use settle::Settled;

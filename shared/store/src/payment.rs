@@ -1,13 +1,18 @@
-//! A payment: key, attributes, conditions, reader.
+//! A payment: key, attributes, conditions, reader, and the list of those to come back to.
 
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
 use domain::id::{PaymentReference, Provider, ReservationId};
+use domain::limits::PAYMENT_CHECK_SHARDS;
 use domain::money::{Currency, Money};
 use domain::payment::{Payment, RefundReason, Status};
 use domain::time::{Timestamp, as_text};
 
-use crate::Fault;
 use crate::item::{Item, from_item, instant, item, string, value};
-use crate::txn::{If, corrupt};
+use crate::txn::{Aborted, If, Txn, corrupt};
+use crate::{Fault, Store};
+
+/// Payments that somebody must come back to, by when. Only these have the index's attributes.
+const BY_CHECK_AT: &str = "by_check_at";
 
 /// Nothing is decided of the payment yet.
 const IF_UNDECIDED: &str = "attribute_not_exists(pk) OR payment_status = :status";
@@ -15,42 +20,79 @@ const IF_UNDECIDED: &str = "attribute_not_exists(pk) OR payment_status = :status
 /// The payment was noted for this reservation, and nothing came of it.
 const IF_NOTED: &str = "payment_status = :pending AND reservation_id = :reservation";
 
-/// No money was booked or sent back yet: what the domain says of `Capture` and `OweBack`. A
-/// failure may be recorded again; that changes nothing.
-const IF_OPEN: &str = "attribute_not_exists(pk) OR payment_status IN (:pending, :failed)";
+/// No money was booked or sent back yet: what the domain says of `Capture` and `OweBack`.
+const IF_OPEN: &str = "attribute_not_exists(pk) OR payment_status IN (:pending, :failed, :parked)";
+
+/// No money came yet: what the domain says of `Park` and `Fail`. A failure may be recorded again;
+/// that changes nothing.
+const IF_UNPAID: &str = "attribute_not_exists(pk) OR payment_status IN (:pending, :failed)";
 
 /// The payment that booked this reservation.
 const IF_BOOKED: &str = "payment_status = :success AND reservation_id = :reservation";
 
-/// Makes the payment, or moves it on. When it was first heard of stays.
-pub(crate) const SET_STATUS: &str = "SET payment_status = :status, reservation_id = :reservation, \
+/// What the domain says of `Refund`.
+const IF_REFUNDABLE: &str = "payment_status IN (:refund_due, :parked)";
+
+/// The payment is as it was when it was looked at.
+const IF_UNTOUCHED: &str = "payment_status = :status AND check_at <= :now";
+
+/// There is no such payment.
+const IF_ABSENT: &str = "attribute_not_exists(pk)";
+
+/// Makes the payment, or moves it on to where nobody need come back to it. When it was first heard
+/// of stays.
+pub(crate) const SET_CLOSED: &str = "SET payment_status = :status, reservation_id = :reservation, \
      amount_minor = :amount_minor, currency = :currency, updated_at = :now, \
-     created_at = if_not_exists(created_at, :now)";
+     created_at = if_not_exists(created_at, :now) REMOVE check_shard, check_at";
 
-/// [`SET_STATUS`], and why the money goes back.
-pub(crate) const SET_STATUS_AND_REASON: &str = "SET payment_status = :status, \
+/// [`SET_CLOSED`], for a payment that came to nothing; its payer may try again.
+pub(crate) const SET_DECLINED: &str = "SET payment_status = :status, \
      reservation_id = :reservation, amount_minor = :amount_minor, currency = :currency, \
-     updated_at = :now, created_at = if_not_exists(created_at, :now), refund_reason = :reason";
+     updated_at = :now, created_at = if_not_exists(created_at, :now), \
+     check_shard = :check_shard, check_at = :check_at";
 
-/// Notes that a payment is on its way. Changes nothing of one that is known already, so it can
-/// never take a payment back in its life.
-pub(crate) const SET_SEEN: &str = "SET payment_status = if_not_exists(payment_status, :status), \
+/// Makes the payment, or moves it on, to be owed back.
+pub(crate) const SET_REFUND_DUE: &str = "SET payment_status = :status, \
+     reservation_id = :reservation, amount_minor = :amount_minor, currency = :currency, \
+     updated_at = :now, created_at = if_not_exists(created_at, :now), refund_reason = :reason, \
+     check_shard = :check_shard, check_at = :check_at";
+
+/// Notes that a payment is on its way, if nothing else is known of it.
+pub(crate) const SET_SEEN: &str = "SET payment_status = :status, \
      reservation_id = if_not_exists(reservation_id, :reservation), \
      amount_minor = if_not_exists(amount_minor, :amount_minor), \
      currency = if_not_exists(currency, :currency), \
-     created_at = if_not_exists(created_at, :now), updated_at = if_not_exists(updated_at, :now)";
+     created_at = if_not_exists(created_at, :now), updated_at = if_not_exists(updated_at, :now), \
+     check_shard = if_not_exists(check_shard, :check_shard), \
+     check_at = if_not_exists(check_at, :check_at)";
 
-/// The payment came to nothing.
-pub(crate) const SET_FAILED: &str = "SET payment_status = :status, updated_at = :now";
+/// What was noted of a payment came to nothing.
+pub(crate) const SET_FAILED: &str = "SET payment_status = :status, updated_at = :now, \
+     check_shard = :check_shard, check_at = :check_at";
 
 /// The booking is cancelled, its money is owed back.
-pub(crate) const SET_OWED: &str =
-    "SET payment_status = :status, refund_reason = :reason, updated_at = :now";
+pub(crate) const SET_OWED: &str = "SET payment_status = :status, refund_reason = :reason, \
+     updated_at = :now, check_shard = :check_shard, check_at = :check_at";
+
+/// The money went back.
+pub(crate) const SET_REFUNDED: &str =
+    "SET payment_status = :status, updated_at = :now REMOVE check_shard, check_at";
+
+/// Money came, and nobody knows what for.
+const SET_PARKED: &str = "SET payment_status = :status, amount_minor = :amount_minor, \
+     currency = :currency, updated_at = :now, created_at = if_not_exists(created_at, :now), \
+     check_shard = :check_shard, check_at = :check_at";
+
+/// [`SET_PARKED`], and what it says it is for.
+const SET_PARKED_FOR: &str = "SET payment_status = :status, amount_minor = :amount_minor, \
+     currency = :currency, updated_at = :now, created_at = if_not_exists(created_at, :now), \
+     check_shard = :check_shard, check_at = :check_at, reservation_id = :reservation";
 
 #[derive(serde::Deserialize)]
 struct Record {
     pk: String,
-    reservation_id: ReservationId,
+    #[serde(default)]
+    reservation_id: Option<ReservationId>,
     amount_minor: u64,
     currency: Currency,
     payment_status: Status,
@@ -65,16 +107,39 @@ pub(crate) fn key(provider: &Provider, reference: &PaymentReference) -> Item {
     item([("pk", string(format!("PAYMENT#{provider}#{reference}")))])
 }
 
-/// The values of [`SET_STATUS`] and [`SET_SEEN`].
-pub(crate) fn values(
-    status: Status,
-    reservation: &ReservationId,
-    money: Money,
-    now: Timestamp,
-) -> If {
-    let reservation = (":reservation", string(reservation.as_str()));
-    If::new("", [(":status", value(&status)), reservation, (":now", instant(now))])
-        .with([(":amount_minor", value(&money.minor())), (":currency", value(&money.currency()))])
+/// The partition of the index that a payment of this status is listed in.
+fn check_shard(status: Status, shard: u8) -> String {
+    let status = value(&status);
+    let status = status.as_s().expect("a status is stored as text");
+    format!("{status}#{shard}")
+}
+
+/// A number below the count of shards, the same for a payment at all times.
+fn shard_of(reference: &PaymentReference) -> u8 {
+    let mixed = |hash: u8, byte: u8| hash.wrapping_mul(31).wrapping_add(byte);
+    reference.as_str().bytes().fold(0, mixed) % PAYMENT_CHECK_SHARDS
+}
+
+/// The values that move a payment to `status`, with its place among those to come back to if that is
+/// a status to come back to.
+pub(crate) fn becomes(status: Status, reference: &PaymentReference, now: Timestamp) -> If {
+    let values = If::new("", [(":status", value(&status)), (":now", instant(now))]);
+    match status.check_after() {
+        None => values,
+        Some(after) => values.with([
+            (":check_shard", string(check_shard(status, shard_of(reference)))),
+            (":check_at", instant(now + after)),
+        ]),
+    }
+}
+
+/// The values that say what a payment is for, and how much it is.
+pub(crate) fn of(values: If, reservation: &ReservationId, money: Money) -> If {
+    values.with([
+        (":reservation", string(reservation.as_str())),
+        (":amount_minor", value(&money.minor())),
+        (":currency", value(&money.currency())),
+    ])
 }
 
 /// The condition for waiting for a payment, with the values of [`SET_SEEN`].
@@ -82,38 +147,77 @@ pub(crate) fn if_undecided(values: If) -> If {
     values.only(IF_UNDECIDED)
 }
 
+/// The condition for watching a payment that nothing is known of, with the values of [`SET_SEEN`].
+pub(crate) fn if_absent(values: If) -> If {
+    values.only(IF_ABSENT)
+}
+
 /// The condition and values of [`SET_FAILED`] for a payment that was noted for `reservation`.
-pub(crate) fn if_noted(reservation: &ReservationId, now: Timestamp) -> If {
-    If::new(IF_NOTED, [(":pending", value(&Status::Pending)), (":now", instant(now))])
-        .with([(":reservation", string(reservation.as_str())), (":status", value(&Status::Failed))])
+pub(crate) fn if_noted(
+    reference: &PaymentReference,
+    reservation: &ReservationId,
+    now: Timestamp,
+) -> If {
+    becomes(Status::Failed, reference, now).only(IF_NOTED).with([
+        (":pending", value(&Status::Pending)),
+        (":reservation", string(reservation.as_str())),
+    ])
 }
 
 /// The condition for booking a payment or owing it back.
 pub(crate) fn if_open(values: If) -> If {
-    values
-        .only(IF_OPEN)
-        .with([(":pending", value(&Status::Pending)), (":failed", value(&Status::Failed))])
+    let unpaid = [(":pending", value(&Status::Pending)), (":failed", value(&Status::Failed))];
+    values.only(IF_OPEN).with(unpaid).with([(":parked", value(&Status::Parked))])
+}
+
+/// The condition for a payment to fail, or to be parked.
+pub(crate) fn if_unpaid(values: If) -> If {
+    let unpaid = [(":pending", value(&Status::Pending)), (":failed", value(&Status::Failed))];
+    values.only(IF_UNPAID).with(unpaid)
 }
 
 /// The condition and values of [`SET_OWED`] for the payment that booked `reservation`.
-pub(crate) fn if_booked(reservation: &ReservationId, reason: RefundReason, now: Timestamp) -> If {
-    If::new(IF_BOOKED, [(":success", value(&Status::Success)), (":now", instant(now))]).with([
+pub(crate) fn if_booked(
+    reference: &PaymentReference,
+    reservation: &ReservationId,
+    reason: RefundReason,
+    now: Timestamp,
+) -> If {
+    becomes(Status::RefundDue, reference, now).only(IF_BOOKED).with([
+        (":success", value(&Status::Success)),
         (":reservation", string(reservation.as_str())),
-        (":status", value(&Status::RefundDue)),
         (":reason", value(&reason)),
     ])
+}
+
+/// The condition and values of [`SET_REFUNDED`].
+pub(crate) fn if_refundable(reference: &PaymentReference, now: Timestamp) -> If {
+    becomes(Status::Refunded, reference, now)
+        .only(IF_REFUNDABLE)
+        .with([(":refund_due", value(&Status::RefundDue)), (":parked", value(&Status::Parked))])
+}
+
+/// The provider and reference in a key.
+fn name_in(pk: &str) -> Result<(Provider, PaymentReference), Fault> {
+    let mut parts = pk.splitn(3, '#').skip(1);
+    let provider = parts.next().and_then(|part| part.parse().ok());
+    let reference = parts.next().and_then(|part| part.parse().ok());
+    provider.zip(reference).ok_or_else(|| corrupt("payment: `pk` is malformed"))
 }
 
 /// The payment that an item is.
 pub(crate) fn read(found: Item) -> Result<Payment, Fault> {
     let record: Record = from_item("payment", found)?;
     let broken = |what: &str| corrupt(format!("payment: `{what}` is malformed"));
-    let mut parts = record.pk.splitn(3, '#').skip(1);
-    let provider = parts.next().and_then(|part| part.parse().ok());
-    let reference = parts.next().and_then(|part| part.parse().ok());
+    let (provider, reference) = name_in(&record.pk)?;
+    if record.reservation_id.is_none()
+        && !matches!(record.payment_status, Status::Parked | Status::Refunded)
+    {
+        return Err(broken("reservation_id"));
+    }
     Ok(Payment {
-        provider: provider.ok_or_else(|| broken("pk"))?,
-        reference: reference.ok_or_else(|| broken("pk"))?,
+        provider,
+        reference,
         reservation_id: record.reservation_id,
         money: Money::new(record.amount_minor, record.currency)
             .map_err(|_| broken("amount_minor"))?,
@@ -121,4 +225,130 @@ pub(crate) fn read(found: Item) -> Result<Payment, Fault> {
         refund_reason: record.refund_reason,
         created_at: record.created_at,
     })
+}
+
+/// The payment that an image in the table's stream is of.
+///
+/// # Errors
+///
+/// [`Fault::Corrupt`].
+pub fn payment_in(image: serde_dynamo::Item) -> Result<Payment, Fault> {
+    read(image.into())
+}
+
+impl Store {
+    /// One payment, if it is known. Costs one consistent read of one item (1 unit).
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`].
+    pub async fn payment(
+        &self,
+        provider: &Provider,
+        reference: &PaymentReference,
+    ) -> Result<Option<Payment>, Fault> {
+        self.meter.called();
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.tables.payments)
+            .set_key(Some(key(provider, reference)))
+            .consistent_read(true)
+            .return_consumed_capacity(Total)
+            .send()
+            .await?;
+        self.meter.read(found.consumed_capacity());
+        found.item.map(read).transpose()
+    }
+
+    /// Keeps money in sight that came for no reservation that we know. Says whether it is news.
+    ///
+    /// Safe to repeat. Costs one transaction of one item (2 write units, and 1 of the index).
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`]; repeat it.
+    pub async fn park(
+        &self,
+        provider: &Provider,
+        reference: &PaymentReference,
+        claimed: Option<&ReservationId>,
+        money: Money,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let values = becomes(Status::Parked, reference, now).with([
+            (":amount_minor", value(&money.minor())),
+            (":currency", value(&money.currency())),
+        ]);
+        let (set, values) = match claimed {
+            None => (SET_PARKED, values),
+            Some(id) => (SET_PARKED_FOR, values.with([(":reservation", string(id.as_str()))])),
+        };
+        let key = key(provider, reference);
+        let txn = Txn::new(self);
+        let txn = txn.update(&self.tables.payments, key, set, if_unpaid(values), |_| Ok(()));
+        match txn.commit().await {
+            Ok(()) => Ok(true),
+            Err(Aborted::Refused(_)) => Ok(false),
+            Err(Aborted::Fault(fault)) => Err(fault),
+        }
+    }
+
+    /// Payments of `status` whose time to be looked at has come, the longest overdue first: up to
+    /// `limit` of each shard. Costs a query per shard (half a unit per 4 KB), and the index may be
+    /// some milliseconds behind.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`].
+    pub async fn payments_to_check(
+        &self,
+        status: Status,
+        now: Timestamp,
+        limit: i32,
+    ) -> Result<Vec<(Provider, PaymentReference)>, Fault> {
+        let mut due = Vec::new();
+        for shard in 0..PAYMENT_CHECK_SHARDS {
+            self.meter.called();
+            let found = self
+                .client
+                .query()
+                .table_name(&self.tables.payments)
+                .index_name(BY_CHECK_AT)
+                .key_condition_expression("check_shard = :check_shard AND check_at <= :now")
+                .expression_attribute_values(":check_shard", string(check_shard(status, shard)))
+                .expression_attribute_values(":now", instant(now))
+                .limit(limit)
+                .return_consumed_capacity(Total)
+                .send()
+                .await?;
+            self.meter.read(found.consumed_capacity());
+            for key in found.items.unwrap_or_default() {
+                let pk = key.get("pk").and_then(|pk| pk.as_s().ok());
+                due.push(name_in(pk.ok_or_else(|| corrupt("payment: no `pk` in the index"))?)?);
+            }
+        }
+        Ok(due)
+    }
+
+    /// Puts off looking at `payment`, or ends it, unless something became of the payment or somebody
+    /// else looked. Costs one transaction of one item (2 write units, and 2 of the index).
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`]; repeat it.
+    pub async fn check_later(&self, payment: &Payment, now: Timestamp) -> Result<(), Fault> {
+        let Payment { provider, reference, status, .. } = payment;
+        let only = If::new(IF_UNTOUCHED, [(":status", value(status)), (":now", instant(now))]);
+        let (set, only) = match payment.check_again_at(now) {
+            Some(at) => ("SET check_at = :check_at", only.with([(":check_at", instant(at))])),
+            None => ("REMOVE check_shard, check_at", only),
+        };
+        let key = key(provider, reference);
+        let txn = Txn::new(self).update(&self.tables.payments, key, set, only, |_| Ok(()));
+        match txn.commit().await {
+            Ok(()) | Err(Aborted::Refused(_)) => Ok(()),
+            Err(Aborted::Fault(fault)) => Err(fault),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Settle: carry out what the domain decides about a payment, in one transaction.
 
-use domain::payment::{self, RefundReason};
+use domain::payment::{self, Progress, RefundReason};
 use domain::reservation::Command::{Confirm, ConfirmLate, Fail};
 use domain::reservation::{self, PaymentSummary, Reservation, Status};
 use domain::seat::{self, Seat};
@@ -41,6 +41,14 @@ pub enum Settled {
         /// Whether a refund became due by this call.
         refund: bool,
     },
+    /// Its money came, and all of it went back: at the provider, before anybody here asked for that,
+    /// or because it was owed back.
+    Returned {
+        /// Why it was owed back.
+        reason: RefundReason,
+        /// Whether that is news.
+        news: bool,
+    },
     /// It is not a payment for this reservation.
     Mismatch,
 }
@@ -52,12 +60,31 @@ impl Store {
     /// the same reservation: exactly one of them decides its end. Costs one transaction (2 write
     /// units for the payment, 2 for the reservation, 2 per seat when it books or extends), or
     /// nothing where there is nothing to write; a read and another transaction each time something
-    /// changed since the reservation was read.
+    /// changed since the reservation was read. Money that went back costs what [`Store::refunded`]
+    /// costs, besides.
     ///
     /// # Errors
     ///
     /// [`Fault`]; repeat it.
     pub async fn settle(
+        &self,
+        reservation: Reservation,
+        case: &Case<'_>,
+    ) -> Result<Settled, Fault> {
+        let settled = self.settle_what_came(reservation, case).await?;
+        if case.report.progress() != Some(Progress::Refunded) || settled == Settled::Mismatch {
+            return Ok(settled);
+        }
+        let reason = match settled {
+            Settled::NotBooked { reason, .. } => reason,
+            _booked => RefundReason::ReturnedByProvider,
+        };
+        let news = self.refunded(&case.report.provider, &case.report.reference, case.now).await?;
+        Ok(Settled::Returned { reason, news })
+    }
+
+    /// Settles without regard to money that went back again.
+    async fn settle_what_came(
         &self,
         mut reservation: Reservation,
         case: &Case<'_>,
@@ -104,7 +131,7 @@ impl Store {
                 Ok(Settled::Processing(reservation.clone()))
             }
             Decision::Watch(reason) => {
-                Txn::new(self).payment_seen(reservation, case).commit().await?;
+                self.watch(reservation, case).await?;
                 Ok(Settled::NotBooked { reason, refund: false })
             }
             Decision::Decline => {
@@ -137,7 +164,7 @@ impl Store {
             .with([(":status", value(&status)), (":now", instant(now))]);
         let booked = Seat::Booked { reservation: id.clone() };
         let command = seat::Command::Settle { reservation: id.clone() };
-        let mut txn = Txn::new(self).payment_becomes(&summary, None, reservation, case).update(
+        let mut txn = Txn::new(self).payment_booked(reservation, case).update(
             &self.tables.reservations,
             reservations::key(&id),
             SET_CONFIRMED,
@@ -210,6 +237,18 @@ impl Store {
         txn.commit().await
     }
 
+    /// Keeps the payment in sight. What is known of it already is more than that.
+    async fn watch(
+        &self,
+        reservation: &Reservation,
+        case: &Case<'_>,
+    ) -> Result<(), Aborted<Refused>> {
+        match Txn::new(self).payment_seen(reservation, case).commit().await {
+            Err(Aborted::Refused(_)) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
     /// Payment FAILED. The reservation shows it if it still awaits money, or showed it before.
     async fn decline(
         &self,
@@ -217,7 +256,7 @@ impl Store {
         case: &Case<'_>,
     ) -> Result<(), Aborted<Refused>> {
         let summary = summary(case.report, payment::Status::Failed);
-        let txn = Txn::new(self).payment_becomes(&summary, None, reservation, case);
+        let txn = Txn::new(self).payment_failed(reservation, case);
         let awaits = reservation.status_at(case.now) == Status::Pending;
         let shown = awaits || reservation.has_heard_of(&summary.provider, &summary.reference);
         let txn = if shown { txn.payment_shown(reservation, &summary) } else { txn };
@@ -258,7 +297,7 @@ impl Store {
         case: &Case<'_>,
     ) -> Result<(), Aborted<Refused>> {
         let summary = summary(case.report, payment::Status::RefundDue);
-        let mut txn = Txn::new(self).payment_becomes(&summary, Some(reason), reservation, case);
+        let mut txn = Txn::new(self).payment_owed_back(reason, reservation, case);
         if ends {
             let status = after(reservation, Fail, case.now)?;
             txn = txn.update(
@@ -294,18 +333,21 @@ fn is_not_noted(refused: &Refused) -> bool {
 /// What became of the payment before, if that is what refused: then it is the answer, now as then.
 fn before(refused: &Refused, reservation: &Reservation) -> Option<Settled> {
     let Refused::Payment(payment) = refused else { return None };
-    if payment.reservation_id != reservation.id {
-        return Some(Settled::Mismatch);
-    }
+    let is_anothers = payment.reservation_id.as_ref().is_some_and(|id| *id != reservation.id);
     match (payment.status, payment.refund_reason) {
+        // Its money is here. What it is for will be settled when the provider tells of that.
+        (payment::Status::Parked, _) => Some(Settled::Processing(reservation.clone())),
+        _decided if is_anothers => Some(Settled::Mismatch),
         (_, Some(reason)) => Some(Settled::NotBooked { reason, refund: false }),
         (payment::Status::Failed, None) => Some(Settled::Declined),
+        // It was parked, and went back.
+        (payment::Status::Refunded, None) => {
+            let reason = RefundReason::ReturnedByProvider;
+            Some(Settled::NotBooked { reason, refund: false })
+        }
         // It booked the reservation, which therefore changed too. The others have no such item.
         (
-            payment::Status::Success
-            | payment::Status::Pending
-            | payment::Status::RefundDue
-            | payment::Status::Refunded,
+            payment::Status::Success | payment::Status::Pending | payment::Status::RefundDue,
             None,
         ) => None,
     }

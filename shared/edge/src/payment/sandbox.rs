@@ -1,36 +1,42 @@
 //! The sandbox provider: play money, real HTTP.
 
-use std::time::Duration;
-
-use domain::id::{PaymentReference, Provider, ReservationId};
-use domain::money::{Currency, Money, MoneyError};
-use domain::payment::{Outcome, Progress, Report};
+use domain::id::{PaymentReference, Provider};
+use domain::money::{Currency, Money};
+use domain::payment::{self, Outcome, Progress, Report};
+use domain::reservation::Reservation;
 use lambda_http::BoxFuture;
-use reqwest::StatusCode;
+use reqwest::RequestBuilder;
+use serde::de::DeserializeOwned;
+use serde_json::json;
 
-use super::{PaymentProvider, Settings};
+use super::client::Client;
+use super::webhook::Scheme;
+use super::{Checkout, Payer, PaymentProvider, ProviderError};
 
-/// How long it is waited for. A customer is waiting too, and a payment that is on its way is told
-/// as such.
-const TIMEOUT: Duration = Duration::from_secs(3);
+mod webhook;
 
-/// Tries of one question. It only reads, so asking twice is safe.
-const ATTEMPTS: u32 = 2;
+pub(super) const WEBHOOKS: Scheme = Scheme { is_signed: webhook::is_signed, read: webhook::read };
+
+/// The first answer to a key is given again.
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 pub(super) struct Sandbox {
     name: Provider,
-    base_url: String,
-    http: reqwest::Client,
+    client: Client,
 }
 
 /// A payment as the sandbox tells it. What its payer wrote into it may be no id of ours.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Payment {
+    payment_reference: PaymentReference,
     reservation_id: String,
     amount: u64,
     currency: Currency,
     status: Status,
+    pay_url: String,
+    refunded_amount: u64,
+    refunds: Vec<Refund>,
 }
 
 #[derive(Clone, Copy, serde::Deserialize)]
@@ -39,44 +45,89 @@ enum Status {
     Pending,
     Succeeded,
     Failed,
+    Refunded,
 }
 
-/// Why there is no answer, or none that makes sense. Either way the payment may be anything.
-#[derive(Debug, thiserror::Error)]
-enum NoAnswer {
-    #[error("the provider did not answer")]
-    Http(#[from] reqwest::Error),
-    #[error("the provider names an amount that is none")]
-    Money(#[from] MoneyError),
+#[derive(serde::Deserialize)]
+struct Refund {
+    status: RefundStatus,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RefundStatus {
+    Succeeded,
+    Failed,
+}
+
+/// Why the sandbox refuses, in its words.
+#[derive(Default, serde::Deserialize)]
+struct Refusal {
+    error: String,
 }
 
 impl Sandbox {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .connect_timeout(Duration::from_secs(1))
-            .build()
-            .expect("a client without TLS has nothing to fail on");
-        let base_url = settings.base_url.clone();
-        Self { name: settings.provider.clone(), base_url, http }
+    pub(super) fn new(name: Provider, client: Client) -> Self {
+        Self { name, client }
     }
 
-    /// The provider's answer.
-    async fn ask(&self, reference: &PaymentReference) -> Result<Outcome, NoAnswer> {
-        let url = format!("{}/sandbox/payments/{reference}", self.base_url);
-        let answer = self.http.get(url).send().await?;
-        if answer.status() == StatusCode::NOT_FOUND {
-            return Ok(Outcome::Unknown);
+    /// Sends a request, and reads what it makes.
+    async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ProviderError> {
+        let answer = self.client.send(request).await?;
+        if answer.status.is_success() {
+            return answer.json();
         }
-        let payment: Payment = answer.error_for_status()?.json().await?;
-        let money = Money::new(payment.amount, payment.currency)?;
-        let progress = match payment.status {
-            Status::Pending => Progress::Processing,
-            Status::Succeeded => Progress::Captured,
-            Status::Failed => Progress::Failed,
+        let Refusal { error: code } = answer.json().unwrap_or_default();
+        Err(ProviderError::Refused { status: answer.status.as_u16(), code })
+    }
+
+    async fn make(&self, reservation: &Reservation) -> Result<Checkout, ProviderError> {
+        let Reservation { id, amount: money, .. } = reservation;
+        let order = json!({
+            "reservationId": id,
+            "amount": money.minor(),
+            "currency": money.currency(),
+            "outcome": "stay_pending",
+        });
+        let request = self.client.post("/sandbox/payments");
+        let request = request.header(IDEMPOTENCY_KEY, format!("checkout-{id}")).json(&order);
+        let Payment { payment_reference: reference, pay_url, .. } = self.call(request).await?;
+        Ok(Checkout { reference, payer: Payer::Url(pay_url) })
+    }
+
+    async fn find(&self, reference: &PaymentReference) -> Result<Payment, ProviderError> {
+        self.call(self.client.get(&format!("/sandbox/payments/{reference}"))).await
+    }
+
+    async fn ask(&self, reference: &PaymentReference) -> Result<Outcome, ProviderError> {
+        let payment = match self.find(reference).await {
+            Ok(payment) => payment,
+            Err(ProviderError::Refused { status: 404, .. }) => return Ok(Outcome::Unknown),
+            Err(error) => return Err(error),
         };
-        let reservation_id: Option<ReservationId> = payment.reservation_id.parse().ok();
-        Ok(Outcome::Known { reservation_id, money, progress })
+        Ok(Outcome::Known {
+            reservation_id: payment.reservation_id.parse().ok(),
+            money: Money::new(payment.amount, payment.currency)?,
+            progress: payment.status.into(),
+        })
+    }
+
+    async fn send_back(
+        &self,
+        reference: &PaymentReference,
+    ) -> Result<payment::Refund, ProviderError> {
+        let Payment { amount, refunded_amount, refunds, .. } = self.find(reference).await?;
+        if refunded_amount >= amount {
+            return Ok(payment::Refund::Done);
+        }
+        let failures =
+            refunds.iter().filter(|refund| refund.status == RefundStatus::Failed).count();
+        let request = self.client.post(&format!("/sandbox/payments/{reference}/refunds"));
+        let key = format!("refund-{reference}-{failures}");
+        // No amount: that refunds what is left.
+        let request = request.header(IDEMPOTENCY_KEY, key).json(&json!({}));
+        let Refund { status } = self.call(request).await?;
+        Ok(status.into())
     }
 }
 
@@ -85,22 +136,48 @@ impl PaymentProvider for Sandbox {
         &self.name
     }
 
+    fn checkout<'a>(
+        &'a self,
+        reservation: &'a Reservation,
+    ) -> BoxFuture<'a, Result<Checkout, ProviderError>> {
+        Box::pin(self.make(reservation))
+    }
+
     fn report<'a>(&'a self, reference: &'a PaymentReference) -> BoxFuture<'a, Report> {
         Box::pin(async move {
-            let mut outcome = Outcome::Away;
-            for _ in 0..ATTEMPTS {
-                match self.ask(reference).await {
-                    Ok(answer) => {
-                        outcome = answer;
-                        break;
-                    }
-                    Err(error) => {
-                        let cause = crate::log::causes(&error);
-                        tracing::error!(%reference, cause, "the provider gave no report");
-                    }
-                }
-            }
+            let outcome = self.ask(reference).await.unwrap_or_else(|error| {
+                let cause = crate::log::causes(&error);
+                tracing::error!(%reference, cause, "the provider gave no report");
+                Outcome::Away
+            });
             Report { provider: self.name.clone(), reference: reference.clone(), outcome }
         })
+    }
+
+    fn refund<'a>(
+        &'a self,
+        payment: &'a payment::Payment,
+    ) -> BoxFuture<'a, Result<payment::Refund, ProviderError>> {
+        Box::pin(self.send_back(&payment.reference))
+    }
+}
+
+impl From<Status> for Progress {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Pending => Self::Processing,
+            Status::Succeeded => Self::Captured,
+            Status::Failed => Self::Failed,
+            Status::Refunded => Self::Refunded,
+        }
+    }
+}
+
+impl From<RefundStatus> for payment::Refund {
+    fn from(status: RefundStatus) -> Self {
+        match status {
+            RefundStatus::Succeeded => Self::Done,
+            RefundStatus::Failed => Self::Failed,
+        }
     }
 }

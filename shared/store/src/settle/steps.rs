@@ -19,7 +19,9 @@ const SET_PAYMENT: &str = "SET payment_provider = :provider, payment_reference =
 
 /// Why a write did not happen.
 pub(super) enum Refused {
+    /// The payment is further on.
     Payment(Payment),
+    /// Nothing was noted of the payment for this reservation, or something was noted of it before.
     NotNoted,
     Reservation,
     Seat,
@@ -38,50 +40,69 @@ fn payment_values(status: payment::Status, reservation: &Reservation, case: &Cas
         Outcome::Known { money, .. } => *money,
         Outcome::Unknown | Outcome::Away => reservation.amount,
     };
-    payments::values(status, &reservation.id, money, case.now)
+    let values = payments::becomes(status, &case.report.reference, case.now);
+    payments::of(values, &reservation.id, money)
 }
 
 fn payment_key(report: &Report) -> Item {
     payments::key(&report.provider, &report.reference)
 }
 
+/// The payment that refused `command`, which it must by the domain's rules.
+fn refused(found: Option<&Item>, command: payment::Command) -> Result<Refused, Fault> {
+    let found = found.ok_or_else(|| corrupt("a payment that is not there refused"))?;
+    let payment = payments::read(found.clone())?;
+    match payment.status.apply(command) {
+        None => Ok(Refused::Payment(payment)),
+        Some(_) => Err(corrupt(format!("{command:?} refused by {payment:?}"))),
+    }
+}
+
 impl Txn<'_, Refused> {
-    pub(super) fn payment_becomes(
+    /// The payment's money stands for the booking.
+    pub(super) fn payment_booked(self, reservation: &Reservation, case: &Case<'_>) -> Self {
+        let table = &self.store().tables.payments;
+        let only = payments::if_open(payment_values(payment::Status::Success, reservation, case));
+        let key = payment_key(case.report);
+        self.update(table, key, payments::SET_CLOSED, only, |found| {
+            refused(found, payment::Command::Capture)
+        })
+    }
+
+    /// The payment's money goes back.
+    pub(super) fn payment_owed_back(
         self,
-        summary: &PaymentSummary,
-        reason: Option<RefundReason>,
+        reason: RefundReason,
         reservation: &Reservation,
         case: &Case<'_>,
     ) -> Self {
         let table = &self.store().tables.payments;
-        let only = payments::if_open(payment_values(summary.status, reservation, case));
-        let explain = |found: Option<&Item>| match found {
-            Some(found) => {
-                let payment = payments::read(found.clone())?;
-                match payment.status.apply(payment::Command::Capture) {
-                    None => Ok(Refused::Payment(payment)),
-                    Some(_) => Err(corrupt(format!("an open payment refused: {payment:?}"))),
-                }
-            }
-            None => Err(corrupt("a payment that is not there refused")),
-        };
-        match reason {
-            None => {
-                self.update(table, payment_key(case.report), payments::SET_STATUS, only, explain)
-            }
-            Some(reason) => {
-                let only = only.with([(":reason", value(&reason))]);
-                let set = payments::SET_STATUS_AND_REASON;
-                self.update(table, payment_key(case.report), set, only, explain)
-            }
-        }
+        let values = payment_values(payment::Status::RefundDue, reservation, case);
+        let only = payments::if_open(values).with([(":reason", value(&reason))]);
+        let key = payment_key(case.report);
+        // What can be booked can be owed back; a booked payment, which can too, is not for a report
+        // to take back.
+        self.update(table, key, payments::SET_REFUND_DUE, only, |found| {
+            refused(found, payment::Command::Capture)
+        })
     }
 
-    /// Notes the payment, whatever is known of it.
+    /// No money came.
+    pub(super) fn payment_failed(self, reservation: &Reservation, case: &Case<'_>) -> Self {
+        let table = &self.store().tables.payments;
+        let only = payments::if_unpaid(payment_values(payment::Status::Failed, reservation, case));
+        let key = payment_key(case.report);
+        self.update(table, key, payments::SET_DECLINED, only, |found| {
+            refused(found, payment::Command::Fail)
+        })
+    }
+
+    /// Notes the payment if nothing is known of it.
     pub(super) fn payment_seen(self, reservation: &Reservation, case: &Case<'_>) -> Self {
         let table = &self.store().tables.payments;
-        let values = payment_values(payment::Status::Pending, reservation, case);
-        self.update(table, payment_key(case.report), payments::SET_SEEN, values, crate::txn::never)
+        let only = payments::if_absent(payment_values(payment::Status::Pending, reservation, case));
+        let key = payment_key(case.report);
+        self.update(table, key, payments::SET_SEEN, only, |_| Ok(Refused::NotNoted))
     }
 
     /// Notes the payment if nothing is decided of it.
@@ -98,7 +119,7 @@ impl Txn<'_, Refused> {
     /// The payment came to nothing, if it was noted for this reservation.
     pub(super) fn payment_forgotten(self, reservation: &Reservation, case: &Case<'_>) -> Self {
         let table = &self.store().tables.payments;
-        let only = payments::if_noted(&reservation.id, case.now);
+        let only = payments::if_noted(&case.report.reference, &reservation.id, case.now);
         let key = payment_key(case.report);
         self.update(table, key, payments::SET_FAILED, only, |_| Ok(Refused::NotNoted))
     }

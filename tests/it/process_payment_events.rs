@@ -1,0 +1,1 @@
+//! Payment events from the queue.

@@ -1,0 +1,1 @@
+//! Payments that nobody tells of.
