@@ -12,6 +12,7 @@
 
 mod cinema;
 mod contract;
+mod provider;
 mod wire;
 mod world;
 
@@ -40,6 +41,7 @@ mod events;
 mod history;
 mod limits;
 mod metrics;
+mod money;
 mod parity;
 mod races;
 mod replay;

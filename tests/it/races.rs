@@ -1,5 +1,5 @@
-//! Races, and the right outcome: a test for each row of the design that needs no webhook and no
-//! stream, under the row's name.
+//! Races, and the right outcome: a test for each row of the design that is about seats, under the
+//! row's name. Those about money are in `money`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,14 +9,12 @@ use domain::id::ReservationId;
 use domain::payment::{Outcome, Progress, RefundReason, Report};
 use domain::reservation::Reservation;
 use domain::settlement::{Case, Origin};
-use domain::show::Status;
 use domain::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::Settled;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::cinema::movie;
 use crate::wire::Fault;
 use crate::world::{Answer, HOLD_SECS, World};
 
@@ -205,21 +203,6 @@ async fn the_seat_map_after_the_hold_ended_with_ttl_off() {
     assert_eq!(world.seat("A1").await, "AVAILABLE", "and sweeping changes nothing");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn confirm_twice_at_once() {
-    for _ in 0..10 {
-        let world = World::new().await;
-        let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
-        let payment = world.pay(&held, "succeed").await;
-        let (one, two) = tokio::join!(
-            world.confirm("ann", "t1", &payment),
-            world.confirm("ann", "t1", &payment)
-        );
-        assert_eq!(one.expect(200), two.expect(200), "one booking, the same answer");
-        assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
-    }
-}
-
 /// The reservation behind an answer, as the table has it.
 async fn stored(world: &World, answer: &Value) -> Reservation {
     let id: ReservationId = answer["reservationId"].as_str().unwrap().parse().unwrap();
@@ -260,146 +243,6 @@ async fn settle_at(
         now,
     };
     world.store.settle(reservation, &case).await.unwrap()
-}
-
-async fn settle_late(world: &World, held: &Value, reference: &str) -> Settled {
-    let reservation = stored(world, held).await;
-    settle(world, reservation, reference, Progress::Captured).await
-}
-
-#[tokio::test]
-async fn payment_after_expiry_all_seats_free() {
-    for swept in [false, true] {
-        let world = World::new().await;
-        let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
-        world.advance(TimeDelta::seconds(HOLD_SECS));
-        if swept {
-            world.advance(TimeDelta::seconds(1));
-            assert_eq!(world.db.sweep_ttl().unwrap(), 2);
-        }
-        let settled = settle_late(&world, &held, "p1").await;
-        assert!(matches!(settled, Settled::Booked { late: true, .. }), "{settled:?}");
-        assert_eq!(world.seat("A2").await, "BOOKED");
-        let again = settle_late(&world, &held, "p1").await;
-        assert!(matches!(again, Settled::BookedBefore(_)), "{again:?}");
-        assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
-    }
-}
-
-#[tokio::test]
-async fn payment_after_expiry_one_seat_gone() {
-    let world = World::new().await;
-    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
-    world.advance(TimeDelta::seconds(HOLD_SECS));
-    world.hold("bob", &["A2"], "t1").await.expect(201);
-    for first in [true, false] {
-        let settled = settle_late(&world, &held, "p1").await;
-        let expected = Settled::NotBooked { reason: RefundReason::SeatsTaken, refund: first };
-        assert_eq!(settled, expected, "refunded once");
-    }
-    let back = ("REFUND_DUE".to_owned(), Some("SEATS_TAKEN".to_owned()));
-    assert_eq!(world.payments(), [back]);
-    let path = format!("/api/reservations/{}", held["reservationId"].as_str().unwrap());
-    let shown = world.call("ann", "GET", &path, Value::Null).await.expect(200);
-    assert_eq!(
-        (&shown["status"], &shown["payment"]["status"]),
-        (&json!("FAILED"), &json!("REFUND_DUE"))
-    );
-    assert_ne!(world.seat("A1").await, "BOOKED", "never half");
-}
-
-/// A second late payment meets a reservation that the first one ended.
-#[tokio::test]
-async fn two_payments_after_expiry_one_seat_gone() {
-    let world = World::new().await;
-    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
-    world.advance(TimeDelta::seconds(HOLD_SECS));
-    world.hold("bob", &["A2"], "t1").await.expect(201);
-    for payment in ["p1", "p2"] {
-        let settled = settle_late(&world, &held, payment).await;
-        let expected = Settled::NotBooked { reason: RefundReason::SeatsTaken, refund: true };
-        assert_eq!(settled, expected, "{payment}");
-    }
-    let back = ("REFUND_DUE".to_owned(), Some("SEATS_TAKEN".to_owned()));
-    assert_eq!(world.payments(), vec![back; 2]);
-}
-
-#[tokio::test]
-async fn payment_after_expiry_and_the_show_has_begun() {
-    let world = World::new().await;
-    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
-    world.advance(TimeDelta::days(1));
-    let settled = settle_late(&world, &held, "p1").await;
-    assert_eq!(settled, Settled::NotBooked { reason: RefundReason::ShowBegun, refund: true });
-}
-
-#[tokio::test]
-async fn payment_after_cancel() {
-    let world = World::new().await;
-    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
-    let payment = world.pay(&held, "succeed").await;
-    world.cancel("ann", held["reservationId"].as_str().unwrap()).await.expect(200);
-    for _ in 0..2 {
-        assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "already_cancelled");
-    }
-    let back = ("REFUND_DUE".to_owned(), Some("PAID_AFTER_CANCEL".to_owned()));
-    assert_eq!(world.payments(), [back]);
-    assert_eq!(world.seat("A1").await, "AVAILABLE");
-}
-
-#[tokio::test]
-async fn a_second_payment() {
-    let world = World::new().await;
-    let booked = world.book("ann", &["A1"], "t1").await;
-    let second = world.pay(&booked, "succeed").await;
-    for _ in 0..2 {
-        assert_eq!(world.confirm("ann", "t1", &second).await.problem(409), "already_confirmed");
-    }
-    let mut payments = world.payments();
-    payments.sort();
-    let back = ("REFUND_DUE".to_owned(), Some("SECOND_PAYMENT".to_owned()));
-    assert_eq!(payments, [back, ("SUCCESS".to_owned(), None)]);
-    let first = booked["payment"]["reference"].as_str().unwrap();
-    assert_eq!(world.confirm("ann", "t1", first).await.expect(200), booked);
-}
-
-#[tokio::test]
-async fn a_wrong_amount_or_currency() {
-    let world = World::new().await;
-    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
-    for (amount, currency) in [(1, "INR"), (45_001, "INR"), (45_000, "USD")] {
-        let wrong = world.pay_amount(&held, &json!(amount), &json!(currency), "succeed").await;
-        let answer = world.confirm("ann", "t1", &wrong).await;
-        assert_eq!(answer.problem(422), "payment_mismatch", "{amount} {currency}");
-    }
-    let back = ("REFUND_DUE".to_owned(), Some("WRONG_AMOUNT".to_owned()));
-    assert_eq!(world.payments(), vec![back; 3]);
-    let right = world.pay(&held, "succeed").await;
-    world.confirm("ann", "t1", &right).await.expect(200);
-}
-
-#[tokio::test]
-async fn failed_then_captured() {
-    let world = World::new().await;
-    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
-    let payment = world.pay(&held, "stay_pending").await;
-    world.confirm("ann", "t1", &payment).await.expect(202);
-    world.finish(&payment, "fail").await;
-    assert_eq!(world.confirm("ann", "t1", &payment).await.problem(402), "payment_failed");
-    let settled = settle_late(&world, &held, &payment).await;
-    assert!(matches!(settled, Settled::Booked { .. }), "a late authorisation: {settled:?}");
-    assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
-}
-
-#[tokio::test]
-async fn captured_then_failed() {
-    let world = World::new().await;
-    let booked = world.book("ann", &["A1"], "t1").await;
-    let reference = booked["payment"]["reference"].as_str().unwrap();
-    let reservation = stored(&world, &booked).await;
-    let settled = settle(&world, reservation, reference, Progress::Failed).await;
-    assert!(matches!(settled, Settled::BookedBefore(_)), "{settled:?}");
-    assert_eq!(world.payments(), [("SUCCESS".to_owned(), None)]);
 }
 
 /// Goal: one terminal state, and the losers are told it. Method: both at once, until both have
@@ -486,39 +329,6 @@ async fn cancel_against_cancel() {
         assert_eq!(one.expect(200), two.expect(200));
         assert_eq!(world.payments().len(), 1);
     }
-}
-
-#[tokio::test]
-async fn the_show_cancelled_while_held() {
-    let world = World::new().await;
-    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
-    let payment = world.pay(&held, "succeed").await;
-    world.put_show(&movie("inception", "Inception"), |show| show.status = Status::Cancelled).await;
-    world.advance(TimeDelta::seconds(6));
-    for _ in 0..2 {
-        assert_eq!(world.confirm("ann", "t1", &payment).await.problem(409), "show_cancelled");
-    }
-    let back = ("REFUND_DUE".to_owned(), Some("SHOW_CANCELLED".to_owned()));
-    assert_eq!(world.payments(), [back]);
-}
-
-#[tokio::test]
-async fn the_price_changed_between_hold_and_confirm() {
-    let world = World::new().await;
-    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
-    world
-        .put_show(&movie("inception", "Inception"), |show| {
-            let dearer = [("REGULAR".parse().unwrap(), 99_000)];
-            let list = domain::show::PriceList::new("INR".parse().unwrap(), dearer.into());
-            show.prices = list.unwrap();
-        })
-        .await;
-    world.advance(TimeDelta::seconds(6));
-    let payment = world.pay(&held, "succeed").await;
-    let booked = world.confirm("ann", "t1", &payment).await.expect(200);
-    assert_eq!(booked["amount"], held["amount"], "the hold's price");
-    let other = world.hold("bob", &["A2"], "t1").await.expect(201);
-    assert_eq!(other["amount"]["amount"], 99_000, "the new price for a new hold");
 }
 
 /// Goal: the function dies before it replies. Method: nothing of its memory is left, only tables.

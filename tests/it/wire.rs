@@ -70,6 +70,11 @@ impl Wire {
         self.state.lock().unwrap().faults.len()
     }
 
+    /// Forgets the faults that nothing has met yet.
+    pub(crate) fn clear(&self) {
+        self.state.lock().unwrap().faults.clear();
+    }
+
     fn next_fault(&self, operation: &str) -> Option<Fault> {
         let faults = &mut self.state.lock().unwrap().faults;
         let next = faults.iter().position(|(of, _)| *of == operation)?;

@@ -1,7 +1,6 @@
 //! A world for one test: tables, queues, a clock, a provider, a small catalogue, and users.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
@@ -15,12 +14,13 @@ use lambda_http::{Context, LambdaEvent};
 use local::dynamodb::{Embedded, client_over, create_tables};
 use local::pump::{QueuePump, SchedulePump, StreamPump, Target};
 use local::queue::{self, Queues};
-use local::sandbox::{Deliver, Delivery, Sandbox, plain_http};
+use local::sandbox::Delivery;
 use local::template::{Route, Source, Template};
 use serde_json::{Value, json};
 use store::{Store, Tables};
 
 use crate::contract;
+use crate::provider;
 use crate::wire::Wire;
 
 /// When every world begins: noon in Delhi.
@@ -41,7 +41,7 @@ pub(crate) const WEBHOOK_SECRETS: [(&str, &str); 4] = [
 type Lines = Arc<Mutex<Vec<String>>>;
 
 /// What the provider has to tell, and nobody was told yet.
-type Deliveries = Arc<Mutex<Vec<Delivery>>>;
+pub(crate) type Deliveries = Arc<Mutex<Vec<Delivery>>>;
 
 pub(crate) struct World {
     pub(crate) db: Database,
@@ -51,7 +51,7 @@ pub(crate) struct World {
     pub(crate) tables: Tables,
     pub(crate) tokens: TokenSettings,
     pub(crate) queues: Queues,
-    deliveries: Deliveries,
+    pub(crate) deliveries: Deliveries,
     lines: Lines,
     clock: Arc<AtomicI64>,
     engine_clock: ManualClock,
@@ -101,7 +101,7 @@ impl World {
             queues.create(&name, settings);
         }
         let deliveries = Deliveries::default();
-        let provider_url = provider(told_by(&clock), &deliveries).await;
+        let provider_url = provider::start(told_by(&clock), &deliveries).await;
         let world = Self::over(Parts {
             db,
             wire,
@@ -114,6 +114,7 @@ impl World {
             template,
             provider: "sandbox",
             provider_url,
+            live: false,
         });
         world.fill().await;
         world.wire.take_calls();
@@ -154,7 +155,11 @@ impl World {
 
     /// The same tables and queues, seen by cold functions that use another provider.
     pub(crate) fn with_provider(&self, provider: &'static str, base_url: &str) -> Self {
-        Self::over(Parts {
+        Self::over(self.parts(provider, base_url))
+    }
+
+    fn parts(&self, provider: &'static str, base_url: &str) -> Parts {
+        Parts {
             db: self.db.clone(),
             wire: self.wire.clone(),
             store: self.store.clone(),
@@ -166,7 +171,15 @@ impl World {
             template: self.template.clone(),
             provider,
             provider_url: base_url.to_owned(),
-        })
+            live: false,
+        }
+    }
+
+    /// The same, where real money moves: Stripe, at an address where nobody is.
+    pub(crate) fn with_real_money(&self) -> Self {
+        let mut parts = self.parts("stripe", "https://127.0.0.1:9");
+        parts.live = true;
+        Self::over(parts)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -315,56 +328,6 @@ impl World {
         self.call(user, "POST", "/api/reservations/cancel", body).await
     }
 
-    /// Pays for a reservation at the provider, and returns the payment's reference.
-    pub(crate) async fn pay(&self, reservation: &Value, outcome: &str) -> String {
-        let amount = &reservation["amount"];
-        self.pay_amount(reservation, &amount["amount"], &amount["currency"], outcome).await
-    }
-
-    pub(crate) async fn pay_amount(
-        &self,
-        reservation: &Value,
-        amount: &Value,
-        currency: &Value,
-        outcome: &str,
-    ) -> String {
-        let order = json!({
-            "reservationId": reservation["reservationId"],
-            "amount": amount,
-            "currency": currency,
-            "outcome": outcome,
-        });
-        self.order(&order).await
-    }
-
-    /// Orders a payment at the provider, and returns its reference.
-    pub(crate) async fn order(&self, order: &Value) -> String {
-        let url = format!("{}/sandbox/payments", self.provider_url);
-        let paid = plain_http().post(url).json(order).send().await.unwrap();
-        let paid: Value = paid.error_for_status().unwrap().json().await.unwrap();
-        paid["paymentReference"].as_str().unwrap().to_owned()
-    }
-
-    /// Ends a payment that stays pending at the provider.
-    pub(crate) async fn finish(&self, payment: &str, outcome: &str) {
-        let url = format!("{}/sandbox/payments/{payment}", self.provider_url);
-        let ending = json!({"outcome": outcome});
-        let ended = plain_http().put(url).json(&ending).send().await.unwrap();
-        ended.error_for_status().unwrap();
-    }
-
-    /// Sends a payment's money back at the provider, by hand.
-    pub(crate) async fn give_back(&self, payment: &str) {
-        let url = format!("{}/sandbox/payments/{payment}/refunds", self.provider_url);
-        plain_http().post(url).send().await.unwrap().error_for_status().unwrap();
-    }
-
-    /// Changes how the provider treats a payment.
-    pub(crate) async fn change(&self, payment: &str, flags: &Value) {
-        let url = format!("{}/sandbox/payments/{payment}", self.provider_url);
-        plain_http().put(url).json(flags).send().await.unwrap().error_for_status().unwrap();
-    }
-
     /// The references of all payments that we know, in the order of their creation.
     pub(crate) fn references(&self) -> Vec<String> {
         let mut payments = self.items(&self.tables.payments);
@@ -384,25 +347,27 @@ impl World {
         self.raw("POST", &format!("/api/payments/webhooks/{provider}"), headers, body).await
     }
 
-    /// What the provider has to tell, taken, in the order in which it would.
-    pub(crate) fn take_deliveries(&self) -> Vec<Delivery> {
-        std::mem::take(&mut self.deliveries.lock().unwrap())
-    }
-
-    /// Has the sandbox tell something.
-    pub(crate) async fn tell(&self, delivery: &Delivery) -> Answer {
-        let headers = delivery.signed(WEBHOOK_SECRETS[0].1, self.now());
-        let headers: Vec<(&str, &str)> =
-            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.webhook("sandbox", &headers, &delivery.body).await
-    }
-
     /// A pump from the queue of payment events.
     pub(crate) fn queue_pump(&self) -> QueuePump {
         let (target, source) =
             target(&self.template, "ProcessPaymentEvents", &self.app, &self.clock);
         let Source::Queue(source) = source else { panic!("events are behind a queue") };
         QueuePump::new(target, source, queue::client_over(self.queues.clone()))
+    }
+
+    /// Puts a message on the queue of payment events.
+    pub(crate) async fn enqueue(&self, body: &str) {
+        let message = queue::client_over(self.queues.clone()).send_message();
+        let message = message.queue_url(queue::url_of("PaymentEvents")).message_body(body);
+        message.send().await.unwrap();
+    }
+
+    /// Calls a function with these messages of the queue, whose answer nobody hears.
+    pub(crate) async fn deliver_and_die(&self, function: &str, bodies: &[String]) {
+        let (target, _) = target(&self.template, function, &self.app, &self.clock);
+        let record = |(number, body)| json!({"messageId": format!("m{number}"), "body": body});
+        let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
+        target.invoke(json!({"Records": records})).await.unwrap();
     }
 
     /// Settles what is on the queue and can be seen there.
@@ -415,6 +380,18 @@ impl World {
     pub(crate) async fn refund(&self) {
         let mut pump = self.refunds.lock().await;
         while pump.step().await.unwrap() > 0 {}
+    }
+
+    /// Tries one batch of the stream. Says how many of its records are done with.
+    pub(crate) async fn refund_once(&self) -> usize {
+        self.refunds.lock().await.step().await.unwrap()
+    }
+
+    /// Calls the function behind the stream with these records, whatever they are.
+    pub(crate) async fn deliver_changes(&self, records: &[Value]) {
+        let (target, _) = target(&self.template, "RefundPayments", &self.app, &self.clock);
+        let answer = target.invoke(json!({"Records": records})).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": []}));
     }
 
     /// The records of the stream that ask for refunds and were not acted upon.
@@ -496,6 +473,7 @@ struct Parts {
     template: Template,
     provider: &'static str,
     provider_url: String,
+    live: bool,
 }
 
 fn told_by(clock: &Arc<AtomicI64>) -> Clock {
@@ -526,7 +504,7 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
         payments: Some(edge::payment::Settings {
             provider: parts.provider.parse().unwrap(),
             base_url: parts.provider_url.clone(),
-            live: false,
+            live: parts.live,
             secrets: SecretSource::Given(secrets),
         }),
         queue_url: Some(queue::url_of("PaymentEvents")),
@@ -538,16 +516,4 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
     let sqs = queue::client_over(parts.queues.clone());
     let clients = Clients { sqs: Some(sqs), secrets_manager: None };
     App::new(parts.store.clone(), clients, settings, told_by(&parts.clock))
-}
-
-/// A provider of the world's own, on a port of its own, for as long as the test runs. What it has
-/// to tell is kept until the test passes it on.
-async fn provider(clock: Clock, deliveries: &Deliveries) -> String {
-    let deliveries = Arc::clone(deliveries);
-    let deliver: Deliver = Arc::new(move |told| deliveries.lock().unwrap().extend(told));
-    let router = Sandbox::new(None, clock, deliver).router();
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await });
-    url
 }

@@ -65,6 +65,11 @@ impl Queues {
         self.state().queues.insert(name.to_owned(), settings);
     }
 
+    /// Takes a queue away, as a wrong template would.
+    pub fn remove(&self, name: &str) {
+        self.state().queues.remove(name);
+    }
+
     /// How many messages a queue has, hidden ones too.
     #[must_use]
     pub fn depth(&self, name: &str) -> usize {

@@ -235,26 +235,27 @@ impl Payment {
     pub fn check_again_at(&self, now: Timestamp) -> Option<Timestamp> {
         let first = self.status.check_after()?;
         let pause = first.max(now - self.created_at);
-        match self.status {
-            Status::RefundDue => {
-                Some(now + pause.min(TimeDelta::seconds(REFUND_CHECK_EVERY_SECS_MAX)))
-            }
-            _asked_for if self.is_given_up_at(now) => None,
-            _asked_for => Some(now + pause),
+        match self.given_up_at() {
+            None => Some(now + pause.min(TimeDelta::seconds(REFUND_CHECK_EVERY_SECS_MAX))),
+            Some(end) if now < end => Some(end.min(now + pause)),
+            Some(_is_over) => None,
         }
     }
 
     /// Whether its money can no longer be expected to come.
     #[must_use]
     pub fn is_given_up_at(&self, now: Timestamp) -> bool {
+        self.given_up_at().is_some_and(|end| end <= now)
+    }
+
+    /// When nobody waits for its money any more. What came is never given up.
+    fn given_up_at(&self) -> Option<Timestamp> {
         let after_secs = match self.status {
             Status::Pending => PAYMENT_GIVEN_UP_AFTER_SECS,
             Status::Failed => FAILED_PAYMENT_GIVEN_UP_AFTER_SECS,
-            Status::Parked | Status::Success | Status::RefundDue | Status::Refunded => {
-                return false;
-            }
+            Status::Parked | Status::Success | Status::RefundDue | Status::Refunded => return None,
         };
-        now - self.created_at >= TimeDelta::seconds(after_secs)
+        Some(self.created_at + TimeDelta::seconds(after_secs))
     }
 }
 

@@ -35,7 +35,8 @@ pub enum Decision {
         /// And its end is moved, which happens once.
         extend: bool,
     },
-    /// Payment PENDING, for nothing: if the money comes, it goes back for this reason.
+    /// Payment PENDING, for nothing: if the money comes, it goes back for this reason, unless it is
+    /// late and a provider tells of it in time.
     Watch(RefundReason),
     /// Payment FAILED; the hold lives on, and another card can be tried.
     Decline,
@@ -146,10 +147,13 @@ impl Case<'_> {
     /// A payment that may yet come: keep it in sight, and the seats too where nothing is in its
     /// way.
     fn wait(&self, reservation: &Reservation, reason: Option<RefundReason>) -> Decision {
+        let is_held = reservation.status_at(self.now) == Status::Pending;
         match (reason, self.origin) {
             (Some(reason), _) => Decision::Watch(reason),
             (None, Origin::Customer) => Decision::Wait { extend: !reservation.extended },
-            (None, Origin::Provider) => Decision::Wait { extend: false },
+            (None, Origin::Provider) if is_held => Decision::Wait { extend: false },
+            // It can still book if it comes, and nothing waits for it.
+            (None, Origin::Provider) => Decision::Watch(RefundReason::HoldExpired),
         }
     }
 }

@@ -135,11 +135,12 @@ impl Store {
                 Ok(Settled::NotBooked { reason, refund: false })
             }
             Decision::Decline => {
-                self.decline(reservation, case).await?;
+                let awaits = reservation.status_at(case.now) == Status::Pending;
+                self.decline(reservation, awaits, case).await?;
                 Ok(Settled::Declined)
             }
             Decision::Over(reason) => {
-                self.decline(reservation, case).await?;
+                self.decline(reservation, false, case).await?;
                 Ok(Settled::NotBooked { reason, refund: false })
             }
             Decision::Refund { reason, ends } => {
@@ -249,15 +250,15 @@ impl Store {
         }
     }
 
-    /// Payment FAILED. The reservation shows it if it still awaits money, or showed it before.
+    /// Payment FAILED. The reservation shows it if it awaited this money, or showed it before.
     async fn decline(
         &self,
         reservation: &Reservation,
+        awaits: bool,
         case: &Case<'_>,
     ) -> Result<(), Aborted<Refused>> {
         let summary = summary(case.report, payment::Status::Failed);
         let txn = Txn::new(self).payment_failed(reservation, case);
-        let awaits = reservation.status_at(case.now) == Status::Pending;
         let shown = awaits || reservation.has_heard_of(&summary.provider, &summary.reference);
         let txn = if shown { txn.payment_shown(reservation, &summary) } else { txn };
         txn.commit().await
