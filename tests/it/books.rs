@@ -93,28 +93,7 @@ pub(crate) fn audit(world: &World, when: &str) -> Money {
     assert_eq!(success.len(), confirmed.len(), "{when}: a booking is one payment");
     let sum = |items: &[&Value]| items.iter().map(|item| minor(item)).sum::<u64>();
     assert_eq!(sum(&success), sum(&confirmed), "{when}: the money of bookings");
-    let statuses: HashMap<&str, &str> = payments
-        .iter()
-        .map(|payment| {
-            let reference = text(payment, "pk").rsplit('#').next().unwrap();
-            (reference, text(payment, "payment_status"))
-        })
-        .collect();
-    for reservation in &reservations {
-        let reference = text(reservation, "payment_reference");
-        let shown = Some(text(reservation, "payment_status")).filter(|status| !status.is_empty());
-        assert_eq!(statuses.get(reference).copied(), shown, "{when}: {reference} as it is shown");
-    }
-    for payment in &payments {
-        let (status, shard) = (text(payment, "payment_status"), text(payment, "check_shard"));
-        let listed_as = shard.split('#').next().unwrap();
-        match status {
-            "SUCCESS" | "REFUNDED" => assert_eq!(listed_as, "", "{when}: {payment}"),
-            // In the end nobody comes back to it any more.
-            "FAILED" => assert!(["FAILED", ""].contains(&listed_as), "{when}: {payment}"),
-            _open => assert_eq!(listed_as, status, "{when}: {payment}"),
-        }
-    }
+    audit_payments(&reservations, &payments, when);
     let of = |status: &str| {
         let payments = payments.iter().filter(|payment| text(payment, "payment_status") == status);
         payments.map(minor).sum()
@@ -124,5 +103,32 @@ pub(crate) fn audit(world: &World, when: &str) -> Money {
         refund_due: of("REFUND_DUE"),
         refunded: of("REFUNDED"),
         parked: of("PARKED"),
+    }
+}
+
+/// What a reservation shows of its payment is what the payment is, and somebody comes back to each
+/// payment that is open, and to no other.
+fn audit_payments(reservations: &[Value], payments: &[Value], when: &str) {
+    let statuses: HashMap<&str, &str> = payments
+        .iter()
+        .map(|payment| {
+            let reference = text(payment, "pk").rsplit('#').next().unwrap();
+            (reference, text(payment, "payment_status"))
+        })
+        .collect();
+    for reservation in reservations {
+        let reference = text(reservation, "payment_reference");
+        let shown = Some(text(reservation, "payment_status")).filter(|status| !status.is_empty());
+        assert_eq!(statuses.get(reference).copied(), shown, "{when}: {reference} as it is shown");
+    }
+    for payment in payments {
+        let (status, shard) = (text(payment, "payment_status"), text(payment, "check_shard"));
+        let listed_as = shard.split('#').next().unwrap();
+        match status {
+            "SUCCESS" | "REFUNDED" => assert_eq!(listed_as, "", "{when}: {payment}"),
+            // In the end nobody comes back to it any more.
+            "FAILED" => assert!(["FAILED", ""].contains(&listed_as), "{when}: {payment}"),
+            _open => assert_eq!(listed_as, status, "{when}: {payment}"),
+        }
     }
 }

@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
+use crate::books::balance;
+use crate::cinema::REGULAR;
 use crate::world::{HOLD_SECS, World};
 
 #[tokio::test]
@@ -81,15 +83,20 @@ async fn a_provider_that_is_away_counts_as_working_on_it() {
 }
 
 #[tokio::test]
-async fn a_payment_for_something_else_is_refused_and_not_touched() {
+async fn a_payment_for_something_else_is_refused_and_not_forgotten() {
     let world = World::new().await;
     let ann = world.hold("ann", &["A1"], "t1").await.expect(201);
     world.hold("bob", &["A2"], "t1").await.expect(201);
     let anns = world.pay(&ann, "succeed").await;
     assert_eq!(world.confirm("bob", "t1", &anns).await.problem(422), "payment_mismatch");
     assert_eq!(world.confirm("bob", "t1", "no-such").await.problem(422), "payment_mismatch");
-    assert_eq!(world.payments(), []);
+    assert_eq!(world.seat("A2").await, "HELD");
+    assert_eq!(world.seat("A1").await, "BOOKED", "it is Ann's, whoever brings it");
     world.confirm("ann", "t1", &anns).await.expect(200);
+    let nobodys = json!({"reservationId": "nobody", "amount": 5, "currency": "INR"});
+    let nobodys = world.order(&nobodys).await;
+    assert_eq!(world.confirm("bob", "t1", &nobodys).await.problem(422), "payment_mismatch");
+    assert_eq!(balance(&world, REGULAR + 5).parked, 5);
 }
 
 #[tokio::test]

@@ -43,6 +43,13 @@ struct Hold {
 }
 
 impl Outside {
+    /// A hold to do something with: mostly the last one, of which the most can still become.
+    fn hold(&mut self, rng: &mut Rng) -> Option<&mut Hold> {
+        let last = self.holds.len().checked_sub(1)?;
+        let which = if rng.u8(..3) == 0 { rng.usize(..=last) } else { last };
+        self.holds.get_mut(which)
+    }
+
     fn count(&mut self, what: &str) {
         *self.tally.entry(what.to_owned()).or_default() += 1;
     }
@@ -94,7 +101,7 @@ async fn history(seed: u64) -> HashMap<String, u32> {
     let world = World::new().await;
     let mut outside = Outside::default();
     for step in 0..STEPS {
-        if rng.u8(..8) == 0 {
+        if rng.u8(..12) == 0 {
             let (fault, times) = [
                 (Fault::LoseAnswer, 1),
                 (Fault::LoseAnswer, 3),
@@ -103,16 +110,16 @@ async fn history(seed: u64) -> HashMap<String, u32> {
             ][rng.usize(..4)];
             world.wire.inject("TransactWriteItems", fault, times);
         }
-        match rng.u8(..16) {
+        match rng.u8(..20) {
             0..=3 => hold(&world, &mut rng, step, &mut outside).await,
-            4 => pay(&world, &mut rng, &mut outside).await,
-            5 => checkout(&world, &mut rng, &mut outside).await,
-            6..=7 => confirm(&world, &mut rng, &mut outside).await,
-            8 => cancel(&world, &mut rng, &mut outside).await,
-            9..=11 => tell(&world, &mut rng, &mut outside).await,
-            12 => world.refund().await,
-            13 => at_the_provider(&world, &mut rng, &mut outside).await,
-            14 => world.advance(TimeDelta::milliseconds(rng.i64(0..200_000))),
+            4..=5 => pay(&world, &mut rng, &mut outside).await,
+            6 => checkout(&world, &mut rng, &mut outside).await,
+            7..=9 => confirm(&world, &mut rng, &mut outside).await,
+            10..=11 => cancel(&world, &mut rng, &mut outside).await,
+            12..=13 => tell(&world, &mut rng, &mut outside).await,
+            14 => world.refund().await,
+            15 => at_the_provider(&world, &mut rng, &mut outside).await,
+            16..=18 => world.advance(TimeDelta::milliseconds(rng.i64(0..250_000))),
             _ => drop(world.db.sweep_ttl().unwrap()),
         }
         audit(&world, &format!("seed {seed}, step {step}"));
@@ -126,7 +133,7 @@ async fn hold(world: &World, rng: &mut Rng, step: usize, outside: &mut Outside) 
     let user = USERS[rng.usize(..USERS.len())];
     let mut seats = SEATS.to_vec();
     rng.shuffle(&mut seats);
-    seats.truncate(rng.usize(1..=SEATS.len()));
+    seats.truncate(rng.usize(1..=2));
     let token = format!("t{step}");
     let answer = world.hold(user, &seats, &token).await;
     outside.count(&format!("hold {}", answer.status));
@@ -140,7 +147,7 @@ async fn hold(world: &World, rng: &mut Rng, step: usize, outside: &mut Outside) 
 
 /// A payment that the client makes by itself. Its provider tells of it, sooner or later.
 async fn pay(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    let Some(hold) = rng.choice(&mut outside.holds) else { return };
+    let Some(hold) = outside.hold(rng) else { return };
     let outcome = ["succeed", "succeed", "fail", "stay_pending"][rng.usize(..4)];
     let wrong = rng.u8(..6) == 0;
     let amount = &hold.answer["amount"];
@@ -157,7 +164,7 @@ async fn pay(world: &World, rng: &mut Rng, outside: &mut Outside) {
 
 /// A payment that we make. Of this one nobody may ever tell us.
 async fn checkout(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    let Some(hold) = rng.choice(&mut outside.holds) else { return };
+    let Some(hold) = outside.hold(rng) else { return };
     let answer = world.checkout(hold.user, &hold.token).await;
     let status = answer.status;
     if status == 200 {
@@ -177,17 +184,18 @@ async fn checkout(world: &World, rng: &mut Rng, outside: &mut Outside) {
 }
 
 async fn confirm(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    let Some(hold) = rng.choice(&outside.holds) else { return };
-    let payers = if rng.u8(..8) == 0 { &outside.holds[..] } else { std::slice::from_ref(hold) };
-    let Some(payment) = rng.choice(payers).and_then(|payer| rng.choice(&payer.payments)) else {
-        return;
-    };
-    let answer = world.confirm(hold.user, &hold.token, payment).await;
+    let Some(hold) = outside.hold(rng) else { return };
+    let (user, token, mut payments) = (hold.user, hold.token.clone(), hold.payments.clone());
+    if rng.u8(..8) == 0 {
+        payments = outside.payments();
+    }
+    let Some(payment) = rng.choice(&payments) else { return };
+    let answer = world.confirm(user, &token, payment).await;
     outside.count(&format!("confirm {}", answer.status));
 }
 
 async fn cancel(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    let Some(hold) = rng.choice(&outside.holds) else { return };
+    let Some(hold) = outside.hold(rng) else { return };
     let answer = world.cancel(hold.user, hold.answer["reservationId"].as_str().unwrap()).await;
     outside.count(&format!("cancel {}", answer.status));
 }

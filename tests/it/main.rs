@@ -44,6 +44,7 @@ mod metrics;
 mod money;
 mod parity;
 mod races;
+mod razorpay;
 mod replay;
 mod seed;
 mod tidy;

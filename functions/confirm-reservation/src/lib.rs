@@ -41,6 +41,10 @@ pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
         }
         Settled::Declined => Err(Problem::PaymentFailed),
         Settled::NotBooked { reason, .. } | Settled::Returned { reason, .. } => Err(reason.into()),
-        Settled::Mismatch => Err(Problem::PaymentMismatch),
+        Settled::Mismatch => {
+            // Whatever it is for, its money is not forgotten.
+            app.bring(&report, request.now).await?;
+            Err(Problem::PaymentMismatch)
+        }
     }
 }

@@ -75,7 +75,7 @@ pub const PAYMENT_CHECK_AFTER_SECS: i64 = 15 * 60;
 /// provider that was away is back.
 pub const REFUND_CHECK_AFTER_SECS: i64 = 60 * 60;
 
-/// Seconds after which nobody asks for a payment in progress any more, and it counts as failed. No
+/// Seconds after which a payment that is still in progress at its provider counts as failed. No
 /// provider lets a payer take a week for a card or UPI; if the money comes all the same, its
 /// webhook is heard.
 pub const PAYMENT_GIVEN_UP_AFTER_SECS: i64 = 7 * 24 * 60 * 60;

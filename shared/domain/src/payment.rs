@@ -134,6 +134,23 @@ impl RefundReason {
     }
 }
 
+impl RefundReason {
+    /// Whether the payer, and not time or the house, paid what could not be booked: somebody may
+    /// want to know why that was possible.
+    #[must_use]
+    pub fn is_misdirected(self) -> bool {
+        match self {
+            Self::SecondPayment | Self::PaidAfterCancel | Self::WrongAmount => true,
+            Self::HoldExpired
+            | Self::SeatsTaken
+            | Self::ShowBegun
+            | Self::ShowCancelled
+            | Self::BookingCancelled
+            | Self::ReturnedByProvider => false,
+        }
+    }
+}
+
 /// A payment as we keep it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -141,7 +158,7 @@ pub struct Payment {
     pub provider: Provider,
     /// What they call it.
     pub reference: PaymentReference,
-    /// What it is for, as it says. Only a [`Status::Parked`] one may say nothing.
+    /// What it is for, as it says. Only one that is or was [`Status::Parked`] may say nothing.
     pub reservation_id: Option<ReservationId>,
     /// How much.
     pub money: Money,
@@ -151,6 +168,8 @@ pub struct Payment {
     pub refund_reason: Option<RefundReason>,
     /// When we first heard of it.
     pub created_at: Timestamp,
+    /// When it came to where it is in its life.
+    pub changed_at: Timestamp,
 }
 
 /// What a provider says of one payment.
@@ -216,6 +235,14 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether it only tells that money is on its way back.
+    #[must_use]
+    pub fn is_refund_under_way(&self) -> bool {
+        matches!(self, Self::Refund { refund: Refund::Processing, .. })
+    }
+}
+
 /// How far a refund has come at its provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -230,11 +257,11 @@ pub enum Refund {
 
 impl Payment {
     /// When somebody must come back to it who looked at it at `now`, if anybody must: each time
-    /// after as long again, so a payment costs some ten questions in all.
+    /// after as long again, so it costs some ten looks in all.
     #[must_use]
     pub fn check_again_at(&self, now: Timestamp) -> Option<Timestamp> {
         let first = self.status.check_after()?;
-        let pause = first.max(now - self.created_at);
+        let pause = first.max(now - self.changed_at);
         match self.given_up_at() {
             None => Some(now + pause.min(TimeDelta::seconds(REFUND_CHECK_EVERY_SECS_MAX))),
             Some(end) if now < end => Some(end.min(now + pause)),
@@ -255,7 +282,7 @@ impl Payment {
             Status::Failed => FAILED_PAYMENT_GIVEN_UP_AFTER_SECS,
             Status::Parked | Status::Success | Status::RefundDue | Status::Refunded => return None,
         };
-        Some(self.created_at + TimeDelta::seconds(after_secs))
+        Some(self.changed_at + TimeDelta::seconds(after_secs))
     }
 }
 

@@ -11,12 +11,11 @@ use crate::time::{HoldTerms, Timestamp};
 /// Who brings a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// A customer who pays or confirms, and waits. A payment in progress lengthens the hold. Late
-    /// money goes back: who is told that the hold is over is not surprised by a ticket later.
+    /// A customer who pays or confirms, and waits. A payment in progress lengthens the hold. Money
+    /// that is there and late goes back: who is told that the hold is over is told the end.
     Customer,
     /// The provider, by a webhook or when it is asked long after. Late money books the same seats
-    /// if all are still free: nobody was told anything yet. Nothing lengthens a hold, so events
-    /// end the same in every order.
+    /// if all are still free. Nothing lengthens a hold, so events end the same in every order.
     Provider,
 }
 
@@ -35,8 +34,8 @@ pub enum Decision {
         /// And its end is moved, which happens once.
         extend: bool,
     },
-    /// Payment PENDING, for nothing: if the money comes, it goes back for this reason, unless it is
-    /// late and a provider tells of it in time.
+    /// Payment PENDING, and nothing waits for it, for this reason. What becomes of its money is
+    /// decided when it comes.
     Watch(RefundReason),
     /// Payment FAILED; the hold lives on, and another card can be tried.
     Decline,

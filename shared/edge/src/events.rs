@@ -10,7 +10,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use chrono::TimeDelta;
 use domain::payment::Payment;
 use domain::time::Timestamp;
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{Context, LambdaEvent};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{Fault, payment_in};
@@ -20,7 +20,11 @@ use crate::problem::Problem;
 use crate::serve::{Function, finish};
 
 /// What a run leaves unused of its time: what it began it can end.
-const MARGIN: TimeDelta = TimeDelta::seconds(20);
+const RUN_MARGIN: TimeDelta = TimeDelta::seconds(20);
+
+/// The same of a batch. A message that is not begun comes again; one that is cut off in the middle
+/// takes its whole batch with it.
+const BATCH_MARGIN: TimeDelta = TimeDelta::seconds(10);
 
 /// A message from a queue.
 pub struct Message {
@@ -78,8 +82,14 @@ impl Run {
     /// Whether there is time to begin something.
     #[must_use]
     pub fn has_time(&self) -> bool {
-        self.now() + MARGIN < self.deadline
+        self.now() + RUN_MARGIN < self.deadline
     }
+}
+
+/// When Lambda cuts the invocation off.
+fn deadline(context: &Context) -> Timestamp {
+    let deadline = i64::try_from(context.deadline).unwrap_or_default();
+    Timestamp::from_timestamp_millis(deadline).unwrap_or_default()
 }
 
 /// `handler` as the function of this name behind a queue.
@@ -92,11 +102,16 @@ where
     Arc::new(move |event: LambdaEvent<Value>| {
         let (app, handler) = (app.clone(), handler.clone());
         Box::pin(async move {
+            let deadline = deadline(&event.context);
             let batch: SqsEvent = serde_json::from_value(event.payload)?;
             let mut failed = Vec::new();
             for record in batch.records {
                 let id = record.message_id.unwrap_or_default();
                 let app = app.begin(&id);
+                if app.now() + BATCH_MARGIN >= deadline {
+                    failed.push(json!({"itemIdentifier": id}));
+                    continue;
+                }
                 let message = Message { now: app.now(), body: record.body.unwrap_or_default() };
                 if !finish(&app, name, handler(app.clone(), message).await) {
                     failed.push(json!({"itemIdentifier": id}));
@@ -123,8 +138,9 @@ where
             for record in batch.records {
                 let app = app.begin(&record.event_id);
                 let change = Change { now: app.now(), new: Some(record.change.new_image) };
-                if !finish(&app, name, handler(app.clone(), change).await) {
-                    failed = failed.or(record.change.sequence_number);
+                if !finish(&app, name, handler(app.clone(), change).await) && failed.is_none() {
+                    let number = record.change.sequence_number;
+                    failed = Some(number.ok_or("a record without a sequence number failed")?);
                 }
             }
             let failed = failed.map(|number| json!({"itemIdentifier": number}));
@@ -144,9 +160,7 @@ where
         let (app, handler) = (app.clone(), handler.clone());
         Box::pin(async move {
             let app = app.begin(&event.context.request_id);
-            let deadline = i64::try_from(event.context.deadline).unwrap_or_default();
-            let deadline = Timestamp::from_timestamp_millis(deadline).unwrap_or_default();
-            let run = Run { app: app.clone(), deadline };
+            let run = Run { app: app.clone(), deadline: deadline(&event.context) };
             if finish(&app, name, handler(app.clone(), run).await) {
                 Ok(Value::Null)
             } else {

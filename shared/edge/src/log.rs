@@ -12,6 +12,11 @@ use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 use store::Meter;
 
+const NAMESPACE: &str = "Marquee";
+
+/// Metrics that `template.yaml` has an alarm on, whatever function they come from.
+const ALARMING: [&str; 3] = ["parked_now", "payments_misdirected", "refund_failures"];
+
 /// Takes the line about each invocation. On Lambda it prints it, and CloudWatch does the rest.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -49,6 +54,10 @@ pub enum Note<'a> {
     RefundFailed,
     /// A payment was looked after, long after it should have been decided.
     Reconciled,
+    /// A second payment, a wrong amount or one after a cancellation: it goes back.
+    Misdirected,
+    /// So many payments are parked.
+    ParkedNow(usize),
 }
 
 /// Notes of one invocation.
@@ -71,6 +80,8 @@ struct Notes {
     refunds_done: u64,
     refund_failures: u64,
     payments_reconciled: u64,
+    payments_misdirected: u64,
+    parked_now: Option<usize>,
 }
 
 impl Default for Invocation {
@@ -111,6 +122,8 @@ impl Invocation {
             Note::Refunded => notes.refunds_done += 1,
             Note::RefundFailed => notes.refund_failures += 1,
             Note::Reconciled => notes.payments_reconciled += 1,
+            Note::Misdirected => notes.payments_misdirected += 1,
+            Note::ParkedNow(count) => notes.parked_now = Some(count),
         }
     }
 
@@ -132,35 +145,40 @@ impl Invocation {
         metrics.add("read_units", "Count", units(meter.read_half_units()));
         metrics.add("transaction_conflicts", "Count", json!(meter.conflicts()));
         metrics.add("server_errors", "Count", json!(u8::from(status >= 500)));
+        let mut counts: Vec<(&str, u64)> = Vec::new();
+        let settles = [
+            ("reservation_success", notes.reservation_success),
+            ("payments_late", notes.payments_late),
+        ];
+        let refunds =
+            [("refunds_done", notes.refunds_done), ("refund_failures", notes.refund_failures)];
         match function {
             "hold-seats" => {
                 let conflicts = json!(notes.seat_reservation_conflicts);
                 metrics.add("seat_reservation_conflicts", "Count", conflicts);
             }
-            "confirm-reservation" => {
-                metrics.add("reservation_success", "Count", json!(notes.reservation_success));
-                metrics.add("payments_late", "Count", json!(notes.payments_late));
-            }
+            "confirm-reservation" => counts.extend(settles),
             "process-payment-events" => {
-                metrics.add("reservation_success", "Count", json!(notes.reservation_success));
-                metrics.add("payments_late", "Count", json!(notes.payments_late));
-                metrics.add("payments_parked", "Count", json!(notes.payments_parked));
-                metrics.add("refunds_done", "Count", json!(notes.refunds_done));
-                metrics.add("refund_failures", "Count", json!(notes.refund_failures));
+                counts.extend(settles);
+                counts.extend(refunds);
+                counts.push(("payments_parked", notes.payments_parked));
             }
-            "refund-payments" => {
-                metrics.add("refunds_done", "Count", json!(notes.refunds_done));
-                metrics.add("refund_failures", "Count", json!(notes.refund_failures));
-            }
+            "refund-payments" => counts.extend(refunds),
             "reconcile-payments" => {
-                metrics.add("reservation_success", "Count", json!(notes.reservation_success));
-                metrics.add("payments_late", "Count", json!(notes.payments_late));
-                metrics.add("payments_parked", "Count", json!(notes.payments_parked));
-                metrics.add("payments_reconciled", "Count", json!(notes.payments_reconciled));
-                metrics.add("refunds_done", "Count", json!(notes.refunds_done));
-                metrics.add("refund_failures", "Count", json!(notes.refund_failures));
+                counts.extend(settles);
+                counts.extend(refunds);
+                counts.push(("payments_reconciled", notes.payments_reconciled));
             }
             _ => {}
+        }
+        for (name, count) in counts {
+            metrics.add(name, "Count", json!(count));
+        }
+        if let Some(count) = notes.parked_now {
+            metrics.add("parked_now", "Count", json!(count));
+        }
+        if notes.payments_misdirected > 0 {
+            metrics.add("payments_misdirected", "Count", json!(notes.payments_misdirected));
         }
         if meter.lock_failures() > 0 {
             metrics.add("seat_lock_failures", "Count", json!(meter.lock_failures()));
@@ -215,13 +233,28 @@ impl Metrics {
 
     fn line(self, now: Timestamp) -> Map<String, Value> {
         let mut line = self.values;
+        // What there are alarms on is counted over all functions, too.
+        let alarming = self
+            .definitions
+            .iter()
+            .filter(|metric| ALARMING.iter().any(|name| metric["Name"] == **name));
+        let alarming: Vec<&Value> = alarming.collect();
+        let mut directives = vec![json!({
+            "Namespace": NAMESPACE,
+            "Dimensions": [["function"]],
+            "Metrics": self.definitions,
+        })];
+        if !alarming.is_empty() {
+            line.insert("service".to_owned(), json!("marquee"));
+            directives.push(json!({
+                "Namespace": NAMESPACE,
+                "Dimensions": [["service"]],
+                "Metrics": alarming,
+            }));
+        }
         let directive = json!({
             "Timestamp": now.timestamp_millis(),
-            "CloudWatchMetrics": [{
-                "Namespace": "Marquee",
-                "Dimensions": [["function"]],
-                "Metrics": self.definitions,
-            }],
+            "CloudWatchMetrics": directives,
         });
         line.insert("_aws".to_owned(), directive);
         line

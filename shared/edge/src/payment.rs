@@ -119,8 +119,10 @@ pub(crate) fn provider(
         // Play money is for a desk and for tests.
         "sandbox" if *live => Err(MissingSetting("PAYMENT_PROVIDER")),
         "sandbox" => Ok(Box::new(sandbox::Sandbox::new(provider.clone(), client))),
-        "stripe" => Ok(Box::new(stripe::Stripe::new(provider.clone(), client, secrets))),
-        "razorpay" => Ok(Box::new(razorpay::Razorpay::new(provider.clone(), client, secrets))),
+        "stripe" => Ok(Box::new(stripe::Stripe::new(provider.clone(), client, secrets, *live))),
+        "razorpay" => {
+            Ok(Box::new(razorpay::Razorpay::new(provider.clone(), client, secrets, *live)))
+        }
         _unknown => Err(MissingSetting("PAYMENT_PROVIDER")),
     }
 }

@@ -2,6 +2,7 @@
 //! owed back is asked of the provider. Confirm, checkout, the queue, the stream and the schedule all
 //! come here; what a report *means* is decided in `domain`.
 
+use domain::id::{PaymentReference, Provider};
 use domain::payment::{Event, Outcome, Payment, Progress, Refund, Report, Status};
 use domain::reservation::Reservation;
 use domain::settlement::{Case, Origin};
@@ -10,7 +11,8 @@ use domain::time::Timestamp;
 use store::{Fault, Settled};
 
 use crate::App;
-use crate::log::Note;
+use crate::app::MissingSetting;
+use crate::log::{Note, causes};
 use crate::payment::{PaymentProvider, ProviderError};
 use crate::problem::Problem;
 
@@ -55,6 +57,9 @@ impl App {
                 if reason.is_late() {
                     self.note(Note::PaidLate);
                 }
+                if reason.is_misdirected() {
+                    self.note(Note::Misdirected);
+                }
             }
             Settled::Returned { news: true, .. } => self.note(Note::Refunded),
             Settled::BookedBefore(_)
@@ -75,11 +80,7 @@ impl App {
         match event {
             Event::Payment(report) => {
                 self.note(Note::Payment(&report.reference));
-                let told = match &report.outcome {
-                    // Some providers keep the reservation with the order, and tell only the payment.
-                    Outcome::Known { reservation_id: None, .. } => self.ask(report).await?,
-                    Outcome::Known { .. } | Outcome::Unknown | Outcome::Away => None,
-                };
+                let told = if is_to_be_asked(report) { self.ask(report).await? } else { None };
                 self.bring(told.as_ref().unwrap_or(report), now).await
             }
             Event::Refund { provider, reference, money, refund } => {
@@ -88,10 +89,8 @@ impl App {
                 match (refund, payment) {
                     (Refund::Processing, _) => Ok(()),
                     (Refund::Failed, payment) => {
-                        self.refund_failed(
-                            payment.map(|payment| payment.status),
-                            "it failed later",
-                        );
+                        let status = payment.map(|payment| payment.status);
+                        self.refund_failed(reference, status, "it failed later");
                         Ok(())
                     }
                     (Refund::Done, Some(payment)) if payment.money.is_covered_by(*money) => {
@@ -117,7 +116,7 @@ impl App {
     /// What the provider says now of a payment that it told too little of, if it is the one that is
     /// configured and knows more.
     async fn ask(&self, told: &Report) -> Result<Option<Report>, Problem> {
-        let Some(provider) = self.provider_of(&told.provider) else { return Ok(None) };
+        let Some(provider) = self.provider_of(&told.provider)? else { return Ok(None) };
         let report = provider.report(&told.reference).await;
         match &report.outcome {
             Outcome::Known { .. } => Ok(Some(report)),
@@ -126,12 +125,18 @@ impl App {
         }
     }
 
-    fn provider_of(&self, name: &domain::id::Provider) -> Option<&dyn PaymentProvider> {
-        self.payments().ok().filter(|provider| provider.name() == name)
+    /// The provider of this name, if it is the one that is configured.
+    fn provider_of(&self, name: &Provider) -> Result<Option<&dyn PaymentProvider>, MissingSetting> {
+        Ok(Some(self.payments()?).filter(|provider| provider.name() == name))
     }
 
-    /// Settles the reservation that a report names, or parks money that names none.
-    async fn bring(&self, report: &Report, now: Timestamp) -> Result<(), Problem> {
+    /// Settles the reservation that a report names, whoever brought it, or parks money that names
+    /// none. Safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// A fault.
+    pub async fn bring(&self, report: &Report, now: Timestamp) -> Result<(), Problem> {
         let Outcome::Known { reservation_id, money, progress } = &report.outcome else {
             return Ok(());
         };
@@ -187,8 +192,8 @@ impl App {
         if let Some(id) = &owed.reservation_id {
             self.note(Note::Reservation(id));
         }
-        let Some(provider) = self.provider_of(provider) else {
-            self.refund_failed(Some(owed.status), "its provider is not configured");
+        let Some(provider) = self.provider_of(provider)? else {
+            self.refund_failed(reference, Some(owed.status), "its provider is not configured");
             return Ok(());
         };
         match provider.refund(&owed).await {
@@ -198,19 +203,20 @@ impl App {
                 }
             }
             Ok(Refund::Processing) => {}
-            Ok(Refund::Failed) => self.refund_failed(Some(owed.status), "it failed"),
+            Ok(Refund::Failed) => self.refund_failed(reference, Some(owed.status), "it failed"),
             Err(error @ ProviderError::Away(_)) => return Err(error.into()),
-            Err(error) => self.refund_failed(Some(owed.status), &error.to_string()),
+            Err(error) => {
+                self.refund_failed(reference, Some(owed.status), &error.to_string());
+            }
         }
         Ok(())
     }
 
-    fn refund_failed(&self, status: Option<Status>, why: &str) {
+    fn refund_failed(&self, reference: &PaymentReference, status: Option<Status>, why: &str) {
         self.note(Note::RefundFailed);
         // Of one that counts as refunded only a person can make good.
         let counts_as_refunded = status == Some(Status::Refunded);
-        let request_id = self.invocation.request_id();
-        tracing::error!(request_id, why, counts_as_refunded, "a refund failed");
+        tracing::error!(%reference, why, counts_as_refunded, "a refund failed");
     }
 
     /// Looks after a payment that is still on its way, or still owed back, long after it should not
@@ -218,15 +224,20 @@ impl App {
     ///
     /// # Errors
     ///
-    /// A fault, or a provider that is away.
+    /// A fault, or a provider that is away. It is logged here, with the payment.
     pub async fn reconcile(&self, payment: &Payment, now: Timestamp) -> Result<(), Problem> {
+        self.note(Note::Reconciled);
         let looked = match payment.status {
             Status::Pending | Status::Failed => self.look_after(payment, now).await,
             Status::RefundDue => self.refund(payment, now).await,
             Status::Success | Status::Parked | Status::Refunded => Ok(()),
         };
+        if let Err(problem) = &looked {
+            let Payment { reference, status, .. } = payment;
+            tracing::warn!(%reference, ?status, cause = causes(problem), "not reconciled");
+        }
         // Also after a failure: one that always fails must not stand in the way of the others.
-        self.store.check_later(payment, now).await?;
+        self.store.check_later(payment, looked.is_ok(), now).await?;
         looked
     }
 
@@ -240,22 +251,22 @@ impl App {
         };
         let gone = || Problem::Internal(Fault::Corrupt(format!("{payment:?} is for nothing")));
         let reservation = reservation.ok_or_else(gone)?;
-        let Some(provider) = self.provider_of(provider) else {
-            tracing::error!(%reference, "the payment's provider is not configured");
-            return Ok(());
-        };
+        let not_here = MissingSetting("PAYMENT_PROVIDER");
+        let provider = self.provider_of(provider)?.ok_or(not_here)?;
         let report = provider.report(reference).await;
         if report.outcome == Outcome::Away {
             return Err(Problem::ProviderAway(ProviderError::silent()));
         }
-        let is_open = matches!(report.progress(), Some(Progress::Processing | Progress::Failed));
-        if payment.status == Status::Failed && (is_open || report.outcome == Outcome::Unknown) {
-            return Ok(());
+        let progress = report.progress();
+        if payment.status == Status::Failed {
+            // It stays written off, under this name, unless its money came after all.
+            let came = matches!(progress, Some(Progress::Captured | Progress::Refunded));
+            return if came { self.bring(&report, now).await } else { Ok(()) };
         }
         if report.reference != *reference {
             // The order was paid by a payment with a name of its own; nothing comes under this one.
             self.bring(&report, now).await?;
-        } else if report.progress() != Some(Progress::Processing) {
+        } else if progress != Some(Progress::Processing) {
             let settled = self.settle(reservation, &report, Origin::Provider, now).await?;
             // The provider now says that it is for something else.
             return match settled {
@@ -268,6 +279,17 @@ impl App {
         let over = Report { outcome: came_to_nothing(payment), ..report_of(payment) };
         let reservation = self.store.reservation(&reservation.id).await?.ok_or_else(gone)?;
         self.settle(reservation, &over, Origin::Provider, now).await.map(drop)
+    }
+}
+
+/// Whether the provider is to be asked before money that it tells of is believed. Some keep the
+/// reservation with the order, and tell only the payment; and some call money refunded whose refund
+/// is under way and may fail.
+fn is_to_be_asked(told: &Report) -> bool {
+    match &told.outcome {
+        Outcome::Known { progress: Progress::Refunded, .. } => true,
+        Outcome::Known { reservation_id: None, progress, .. } => *progress == Progress::Captured,
+        Outcome::Known { .. } | Outcome::Unknown | Outcome::Away => false,
     }
 }
 

@@ -29,7 +29,7 @@ impl App {
         if !self.is_signed(&scheme, provider, request, body).await? {
             return Err(Problem::InvalidSignature);
         }
-        let webhook = (scheme.read)(provider, body).map_err(|unreadable| {
+        let mut webhook = (scheme.read)(provider, body).map_err(|unreadable| {
             tracing::error!(%provider, cause = %unreadable, "a signed event cannot be read");
             Problem::Invalid(unreadable.to_string())
         })?;
@@ -38,6 +38,8 @@ impl App {
         if is_live_here && webhook.live == Some(false) {
             return Err(Problem::Invalid("a test event, and this endpoint is live".to_owned()));
         }
+        // What is under way ends, and only that is news.
+        webhook.event = webhook.event.filter(|event| !event.is_refund_under_way());
         Ok(webhook)
     }
 
@@ -60,7 +62,7 @@ impl App {
             return Ok(true);
         }
         // It may be signed by a new secret, which was put in place since we looked.
-        let again = secrets.again(provider).await?;
+        let again = secrets.again(provider).await;
         Ok(again.is_some_and(|secrets| is_signed(&secrets.webhook_secrets)))
     }
 

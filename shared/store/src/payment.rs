@@ -14,17 +14,17 @@ use crate::{Fault, Store};
 /// Payments that somebody must come back to, by when. Only these have the index's attributes.
 const BY_CHECK_AT: &str = "by_check_at";
 
-/// Nothing is decided of the payment yet.
-const IF_UNDECIDED: &str = "attribute_not_exists(pk) OR payment_status = :status";
+/// Nothing is decided of the payment yet: what the domain says of `Fail`.
+const IF_UNDECIDED: &str = "attribute_not_exists(pk) OR payment_status = :pending";
 
 /// The payment was noted for this reservation, and nothing came of it.
 const IF_NOTED: &str = "payment_status = :pending AND reservation_id = :reservation";
 
-/// No money was booked or sent back yet: what the domain says of `Capture` and `OweBack`.
+/// No money was booked or sent back yet: what the domain says of `Capture`, and of `OweBack` but for
+/// a booking's payment, which only the booking's end owes back.
 const IF_OPEN: &str = "attribute_not_exists(pk) OR payment_status IN (:pending, :failed, :parked)";
 
-/// No money came yet: what the domain says of `Park` and `Fail`. A failure may be recorded again;
-/// that changes nothing.
+/// No money came yet: what the domain says of `Park`.
 const IF_UNPAID: &str = "attribute_not_exists(pk) OR payment_status IN (:pending, :failed)";
 
 /// The payment that booked this reservation.
@@ -100,6 +100,8 @@ struct Record {
     refund_reason: Option<RefundReason>,
     #[serde(with = "as_text")]
     created_at: Timestamp,
+    #[serde(with = "as_text")]
+    updated_at: Timestamp,
 }
 
 /// The key of a payment.
@@ -142,9 +144,9 @@ pub(crate) fn of(values: If, reservation: &ReservationId, money: Money) -> If {
     ])
 }
 
-/// The condition for waiting for a payment, with the values of [`SET_SEEN`].
+/// The condition for waiting for a payment, and for its failure.
 pub(crate) fn if_undecided(values: If) -> If {
-    values.only(IF_UNDECIDED)
+    values.only(IF_UNDECIDED).with([(":pending", value(&Status::Pending))])
 }
 
 /// The condition for watching a payment that nothing is known of, with the values of [`SET_SEEN`].
@@ -170,8 +172,8 @@ pub(crate) fn if_open(values: If) -> If {
     values.only(IF_OPEN).with(unpaid).with([(":parked", value(&Status::Parked))])
 }
 
-/// The condition for a payment to fail, or to be parked.
-pub(crate) fn if_unpaid(values: If) -> If {
+/// The condition for a payment to be parked.
+fn if_unpaid(values: If) -> If {
     let unpaid = [(":pending", value(&Status::Pending)), (":failed", value(&Status::Failed))];
     values.only(IF_UNPAID).with(unpaid)
 }
@@ -224,6 +226,7 @@ pub(crate) fn read(found: Item) -> Result<Payment, Fault> {
         status: record.payment_status,
         refund_reason: record.refund_reason,
         created_at: record.created_at,
+        changed_at: record.updated_at,
     })
 }
 
@@ -332,15 +335,22 @@ impl Store {
     }
 
     /// Puts off looking at `payment`, or ends it, unless something became of the payment or somebody
-    /// else looked. Costs one transaction of one item (2 write units, and 2 of the index).
+    /// else looked. Who could not see it must not end it. Costs one transaction of one item (2 write
+    /// units, and 2 of the index).
     ///
     /// # Errors
     ///
     /// [`Fault`]; repeat it.
-    pub async fn check_later(&self, payment: &Payment, now: Timestamp) -> Result<(), Fault> {
+    pub async fn check_later(
+        &self,
+        payment: &Payment,
+        was_seen: bool,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
         let Payment { provider, reference, status, .. } = payment;
         let only = If::new(IF_UNTOUCHED, [(":status", value(status)), (":now", instant(now))]);
-        let (set, only) = match payment.check_again_at(now) {
+        let first = status.check_after().filter(|_| !was_seen).map(|after| now + after);
+        let (set, only) = match payment.check_again_at(now).or(first) {
             Some(at) => ("SET check_at = :check_at", only.with([(":check_at", instant(at))])),
             None => ("REMOVE check_shard, check_at", only),
         };

@@ -96,8 +96,8 @@ impl Store {
                 Err(Aborted::Fault(fault)) => return Err(fault),
                 Err(Aborted::Refused(refused)) => refused,
             };
-            if let Some(settled) = refused.iter().find_map(|refused| before(refused, &reservation))
-            {
+            let before = |refused| before(refused, &reservation, case);
+            if let Some(settled) = refused.iter().find_map(before) {
                 return Ok(settled);
             }
             decision = if refused.iter().all(|refused| matches!(refused, Refused::Seat)) {
@@ -261,7 +261,13 @@ impl Store {
         let txn = Txn::new(self).payment_failed(reservation, case);
         let shown = awaits || reservation.has_heard_of(&summary.provider, &summary.reference);
         let txn = if shown { txn.payment_shown(reservation, &summary) } else { txn };
-        txn.commit().await
+        match txn.commit().await {
+            // It is written down already, and there nothing changes.
+            Err(Aborted::Refused(refused)) if refused.iter().any(|of| of.failed(reservation)) => {
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// What was noted of the payment for this reservation is FAILED. Nothing may have been.
@@ -332,7 +338,7 @@ fn is_not_noted(refused: &Refused) -> bool {
 }
 
 /// What became of the payment before, if that is what refused: then it is the answer, now as then.
-fn before(refused: &Refused, reservation: &Reservation) -> Option<Settled> {
+fn before(refused: &Refused, reservation: &Reservation, case: &Case<'_>) -> Option<Settled> {
     let Refused::Payment(payment) = refused else { return None };
     let is_anothers = payment.reservation_id.as_ref().is_some_and(|id| *id != reservation.id);
     match (payment.status, payment.refund_reason) {
@@ -340,6 +346,10 @@ fn before(refused: &Refused, reservation: &Reservation) -> Option<Settled> {
         (payment::Status::Parked, _) => Some(Settled::Processing(reservation.clone())),
         _decided if is_anothers => Some(Settled::Mismatch),
         (_, Some(reason)) => Some(Settled::NotBooked { reason, refund: false }),
+        // Its payer tries once more.
+        (payment::Status::Failed, None) if case.report.progress() == Some(Progress::Processing) => {
+            Some(Settled::Processing(reservation.clone()))
+        }
         (payment::Status::Failed, None) => Some(Settled::Declined),
         // It was parked, and went back.
         (payment::Status::Refunded, None) => {

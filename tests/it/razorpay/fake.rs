@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 #[derive(Clone, Default)]
 pub(super) struct Razorpay(Arc<Mutex<Books>>);
 
-/// What Razorpay knows.
 #[derive(Default)]
 pub(super) struct Books {
     /// Orders, payments and refunds, the oldest first.
@@ -68,8 +67,7 @@ impl Books {
         id
     }
 
-    /// Captures a payment that was authorised. Money for an order that is paid already is sent back
-    /// instead.
+    /// Captures a payment, or sends it back as it came if its order is paid already.
     pub(super) fn capture(&mut self, payment: &str) {
         let Json(found) = self.find(payment).unwrap();
         let order_id = found["order_id"].as_str().unwrap();
@@ -108,7 +106,7 @@ impl Books {
     pub(super) fn event(&self, kind: &str, payment: &str) -> String {
         let mut payload = json!({"payment": {"entity": self.find(payment).unwrap().0}});
         if kind.starts_with("refund.") {
-            payload["refund"] = json!({"entity": self.with("payment_id", payment).last()});
+            payload["refund"] = json!({"entity": self.with("payment_id", payment).next_back()});
         }
         json!({"entity": "event", "event": kind, "payload": payload}).to_string()
     }
@@ -160,7 +158,7 @@ async fn entity(State(razorpay): State<Razorpay>, Path(id): Path<String>) -> Ans
 /// The payments of an order, or the refunds of a payment, the newest first.
 async fn parts(State(razorpay): State<Razorpay>, Path(id): Path<String>) -> Answer {
     let books = razorpay.books();
-    books.find(&id)?;
+    books.find(&id).map(drop)?;
     let parts = books.with("order_id", &id).chain(books.with("payment_id", &id));
     Ok(Json(json!({"entity": "collection", "items": parts.rev().collect::<Vec<_>>()})))
 }
@@ -176,7 +174,7 @@ async fn make_order(State(razorpay): State<Razorpay>, Json(mut order): Json<Valu
     let capture = &order["payment"]["capture_options"];
     assert!(capture["automatic_expiry_period"].as_u64() >= Some(12));
     assert!(order["receipt"].as_str().unwrap().len() <= 40);
-    (order["entity"], order["status"]) = (json!("order"), json!("created"));
+    order["entity"] = json!("order");
     let mut books = razorpay.books();
     let id = books.add("order", order);
     books.find(&id)

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 /// told as such.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Tries of one call. Every call only reads, or carries an idempotency key.
+/// Tries of one call. Each only reads, carries an idempotency key, or makes what nobody was told of
+/// and so nobody pays.
 const ATTEMPTS: u32 = 2;
 
 /// Why a provider did not do what it was asked.

@@ -8,22 +8,24 @@
 //!
 //! Each rule that is not ours is cited by its page in Razorpay's documentation.
 
-use domain::id::{PaymentReference, Provider, ReservationId};
+use domain::id::{PaymentReference, Provider};
 use domain::limits::{HOLD_EXTENDED_FACTOR, HOLD_TTL_SECS};
-use domain::money::Currency;
 use domain::payment::{self, Outcome, Progress, Report};
 use domain::reservation::Reservation;
 use lambda_http::BoxFuture;
 use reqwest::{RequestBuilder, StatusCode};
-use serde::Deserialize as _;
-use serde::de::{DeserializeOwned, Deserializer};
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::json;
 
+use self::objects::{
+    Collection, Order, Payment, Refund, RefundStatus, Refunds, Refusal, RefusalBody, notes,
+};
 use super::client::Client;
 use super::secrets::Secrets;
 use super::webhook::Scheme;
 use super::{Checkout, Payer, PaymentProvider, ProviderError, currency};
 
+mod objects;
 mod webhook;
 
 pub(super) const WEBHOOKS: Scheme = Scheme { is_signed: webhook::is_signed, read: webhook::read };
@@ -41,171 +43,12 @@ pub(super) struct Razorpay {
     name: Provider,
     client: Client,
     secrets: Secrets,
-}
-
-/// What a reservation is paid by (<https://razorpay.com/docs/api/orders/entity>).
-#[derive(serde::Deserialize)]
-struct Order {
-    id: PaymentReference,
-    amount: u64,
-    currency: Currency,
-    receipt: Option<String>,
-    #[serde(rename = "notes", default, deserialize_with = "named_in_notes")]
-    reservation_id: Option<ReservationId>,
-}
-
-/// A try to pay (<https://razorpay.com/docs/api/payments/entity>).
-#[derive(serde::Deserialize)]
-struct Payment {
-    id: PaymentReference,
-    amount: u64,
-    currency: Currency,
-    status: PaymentStatus,
-    order_id: Option<PaymentReference>,
-    amount_refunded: Option<u64>,
-    captured: Option<bool>,
-    #[serde(rename = "notes", default, deserialize_with = "named_in_notes")]
-    reservation_id: Option<ReservationId>,
-}
-
-#[derive(Clone, Copy, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PaymentStatus {
-    Captured,
-    Refunded,
-    Failed,
-    /// `created`, `authorized`, or one that Razorpay has added since.
-    #[serde(other)]
-    Undecided,
-}
-
-/// Money on its way back (<https://razorpay.com/docs/api/refunds/entity>).
-#[derive(serde::Deserialize)]
-struct Refund {
-    amount: u64,
-    status: RefundStatus,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RefundStatus {
-    Processed,
-    Failed,
-    /// `pending`, or one that Razorpay has added since.
-    #[serde(other)]
-    Pending,
-}
-
-#[derive(serde::Deserialize)]
-struct Collection<T> {
-    items: Vec<T>,
-}
-
-/// A refusal, with its words (<https://razorpay.com/docs/errors>).
-struct Refusal {
-    status: StatusCode,
-    error: Words,
-}
-
-#[derive(Default, serde::Deserialize)]
-struct RefusalBody {
-    error: Words,
-}
-
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Words {
-    code: String,
-    description: String,
-}
-
-/// How far the refunds of one payment have come.
-struct Refunds {
-    processed: u64,
-    is_one_pending: bool,
-    failed: usize,
-}
-
-/// The reservation that notes name. Where there are none, they are an empty array; and a payer can
-/// write anything into them.
-fn named_in_notes<'de, D: Deserializer<'de>>(notes: D) -> Result<Option<ReservationId>, D::Error> {
-    let notes = Value::deserialize(notes)?;
-    Ok(notes["reservation_id"].as_str().and_then(|id| id.parse().ok()))
-}
-
-fn notes(reservation_id: Option<&ReservationId>) -> Value {
-    reservation_id.map_or_else(|| json!({}), |id| json!({"reservation_id": id}))
-}
-
-impl Payment {
-    /// How far it has come.
-    ///
-    /// A payment that was sent back without being captured is one that Razorpay gave up: it came
-    /// late, or twice for one order. It was never ours
-    /// (<https://razorpay.com/docs/payments/refunds/auto-refunds>).
-    fn progress(&self) -> Progress {
-        let is_sent_back = self.amount_refunded.is_some_and(|amount| amount >= self.amount);
-        match self.status {
-            PaymentStatus::Undecided => Progress::Processing,
-            PaymentStatus::Failed => Progress::Failed,
-            PaymentStatus::Captured if !is_sent_back => Progress::Captured,
-            PaymentStatus::Refunded if self.captured == Some(false) => Progress::Failed,
-            PaymentStatus::Captured | PaymentStatus::Refunded => Progress::Refunded,
-        }
-    }
-
-    /// The payment in our words. What its own notes do not name, something beside it may.
-    fn report(
-        self,
-        provider: &Provider,
-        progress: Progress,
-        named_beside: Option<ReservationId>,
-    ) -> Result<Report, ProviderError> {
-        let money = currency::from_razorpay(self.amount, self.currency)?;
-        let reservation_id = self.reservation_id.or(named_beside);
-        let outcome = Outcome::Known { reservation_id, money, progress };
-        Ok(Report { provider: provider.clone(), reference: self.id, outcome })
-    }
-}
-
-impl From<RefundStatus> for payment::Refund {
-    fn from(status: RefundStatus) -> Self {
-        match status {
-            RefundStatus::Pending => Self::Processing,
-            RefundStatus::Processed => Self::Done,
-            RefundStatus::Failed => Self::Failed,
-        }
-    }
-}
-
-impl Refusal {
-    /// There is nothing by this name, or it is somebody else's.
-    fn is_of_unknown_id(&self) -> bool {
-        let words = &self.error.description;
-        self.status == StatusCode::NOT_FOUND
-            || words.starts_with("The id provided does not exist")
-            || words.ends_with("is not a valid id")
-    }
-
-    /// Another call is making the same refund, or one that leaves nothing to send back was made a
-    /// moment ago.
-    fn is_beside_another_refund(&self) -> bool {
-        self.status == StatusCode::CONFLICT
-            || self.error.description.starts_with("The payment has been fully refunded already")
-    }
-}
-
-impl From<Refusal> for ProviderError {
-    fn from(Refusal { status, error }: Refusal) -> Self {
-        // Nearly every refusal has the same code; its description tells why.
-        let code = format!("{}: {}", error.code, error.description);
-        Self::Refused { status: status.as_u16(), code }
-    }
+    live: bool,
 }
 
 impl Razorpay {
-    pub(super) fn new(name: Provider, client: Client, secrets: Secrets) -> Self {
-        Self { name, client, secrets }
+    pub(super) fn new(name: Provider, client: Client, secrets: Secrets, live: bool) -> Self {
+        Self { name, client, secrets, live }
     }
 
     /// Sends a request with our keys. A refusal is an answer too.
@@ -214,10 +57,19 @@ impl Razorpay {
         request: RequestBuilder,
     ) -> Result<Result<T, Refusal>, ProviderError> {
         let keys = self.secrets.of(&self.name).await?;
+        // Play money is no money where real money moves, and only the key tells them apart.
+        if self.live && keys.key_id.starts_with("rzp_test_") {
+            return Err(ProviderError::Nonsense("a test key where real money moves".to_owned()));
+        }
         let request = request.basic_auth(&keys.key_id, Some(&keys.api_key));
         let answer = self.client.send(request).await?;
         if answer.status.is_success() {
             return answer.json().map(Ok);
+        }
+        if answer.status == StatusCode::UNAUTHORIZED {
+            // The key was replaced, perhaps.
+            self.secrets.again(&self.name).await;
+            return Err(ProviderError::Away("the key is not known there".into()));
         }
         let RefusalBody { error } = answer.json().unwrap_or_default();
         Ok(Err(Refusal { status: answer.status, error }))

@@ -58,6 +58,8 @@ pub(crate) struct Secrets(Arc<Shared>);
 struct Shared {
     source: Source,
     remembered: Mutex<Option<Remembered>>,
+    /// When they were last asked for out of turn.
+    asked: Mutex<Option<Instant>>,
 }
 
 enum Source {
@@ -85,7 +87,7 @@ impl Secrets {
     }
 
     fn from(source: Source) -> Self {
-        Self(Arc::new(Shared { source, remembered: Mutex::default() }))
+        Self(Arc::new(Shared { source, remembered: Mutex::default(), asked: Mutex::default() }))
     }
 
     /// The secrets of `provider`; it may have none. Costs a call of Secrets Manager every ten
@@ -94,6 +96,9 @@ impl Secrets {
         &self,
         provider: &Provider,
     ) -> Result<Arc<ProviderSecrets>, ProviderError> {
+        if self.is_of_another(provider) {
+            return Ok(Arc::default());
+        }
         let old = self.remembered();
         match &old {
             Some((secrets, age)) if *age < AGE_MAX => Ok(Arc::clone(secrets)),
@@ -110,16 +115,26 @@ impl Secrets {
     }
 
     /// The secrets again, if they may have changed: for a signature that none of the remembered
-    /// ones made. At most one call in half a minute.
-    pub(crate) async fn again(
-        &self,
-        provider: &Provider,
-    ) -> Result<Option<Arc<ProviderSecrets>>, ProviderError> {
-        match (&self.0.source, self.remembered()) {
-            (Source::Given(_), _) => Ok(None),
-            (Source::Managed { .. }, Some((_, age))) if age < ASK_AGAIN_AFTER => Ok(None),
-            (Source::Managed { .. }, _) => self.load(provider).await.map(Some),
+    /// ones made, or a key that the provider does not know. At most one call in half a minute,
+    /// whether it brings anything or not.
+    pub(crate) async fn again(&self, provider: &Provider) -> Option<Arc<ProviderSecrets>> {
+        if matches!(self.0.source, Source::Given(_)) || self.is_of_another(provider) {
+            return None;
         }
+        let asked = || self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked().is_some_and(|at| at.elapsed() < ASK_AGAIN_AFTER) {
+            return None;
+        }
+        *asked() = Some(Instant::now());
+        let loaded = self.load(provider).await;
+        if let Err(error) = &loaded {
+            tracing::error!(cause = crate::log::causes(error), "Secrets Manager gave nothing");
+        }
+        loaded.ok()
+    }
+
+    fn is_of_another(&self, provider: &Provider) -> bool {
+        matches!(&self.0.source, Source::Managed { provider: of, .. } if of != provider)
     }
 
     fn remembered(&self) -> Option<(Arc<ProviderSecrets>, Duration)> {
@@ -130,7 +145,6 @@ impl Secrets {
     async fn load(&self, of: &Provider) -> Result<Arc<ProviderSecrets>, ProviderError> {
         let (client, id) = match &self.0.source {
             Source::Given(all) => return Ok(all.get(of).cloned().unwrap_or_default()),
-            Source::Managed { provider, .. } if provider != of => return Ok(Arc::default()),
             Source::Managed { client, id, .. } => (client, id),
         };
         let answer = client.get_secret_value().secret_id(id).send().await;

@@ -28,11 +28,12 @@ pub(super) struct Stripe {
     name: Provider,
     client: Client,
     secrets: Secrets,
+    live: bool,
 }
 
 impl Stripe {
-    pub(super) fn new(name: Provider, client: Client, secrets: Secrets) -> Self {
-        Self { name, client, secrets }
+    pub(super) fn new(name: Provider, client: Client, secrets: Secrets, live: bool) -> Self {
+        Self { name, client, secrets, live }
     }
 
     /// Sends a request with our key, and reads what it makes.
@@ -46,6 +47,11 @@ impl Stripe {
         let failure = answer.json::<Failure>().map(|Failure { error }| error).unwrap_or_default();
         let code = failure.code.or(failure.kind).unwrap_or_default();
         match answer.status {
+            // The key was replaced, perhaps.
+            StatusCode::UNAUTHORIZED => {
+                self.secrets.again(&self.name).await;
+                Err(ProviderError::Away("the key is not known there".into()))
+            }
             // A call with the same idempotency key is under way (Stripe API, "Errors").
             StatusCode::CONFLICT => Err(ProviderError::Away(code.into())),
             status => Err(ProviderError::Refused { status: status.as_u16(), code }),
@@ -73,16 +79,32 @@ impl Stripe {
         }
         let path = format!("/v1/payment_intents/{reference}?expand[]=latest_charge");
         match self.call::<IntentObject>(self.client.get(&path)).await {
+            // Play money is no money where real money moves.
+            Ok(intent) if self.live && intent.livemode == Some(false) => Ok(Outcome::Unknown),
+            // It says so as soon as a refund is made, which may still fail.
+            Ok(intent) if intent.progress() == Progress::Refunded => {
+                let refunds = self.refunds_of(reference).await?;
+                let went_back = standing(&refunds, intent.amount()) == Some(Refund::Done);
+                intent.outcome(if went_back { Progress::Refunded } else { Progress::Captured })
+            }
             Ok(intent) => intent.outcome(intent.progress()),
             Err(ProviderError::Refused { status: 404, .. }) => Ok(Outcome::Unknown),
             Err(error) => Err(error),
         }
     }
 
-    async fn send_back(&self, payment: &Payment) -> Result<Refund, ProviderError> {
-        let Payment { reference, reservation_id, money, .. } = payment;
+    async fn refunds_of(
+        &self,
+        reference: &PaymentReference,
+    ) -> Result<Vec<RefundObject>, ProviderError> {
         let path = format!("/v1/refunds?payment_intent={reference}&limit=100");
         let List { data: refunds } = self.call(self.client.get(&path)).await?;
+        Ok(refunds)
+    }
+
+    async fn send_back(&self, payment: &Payment) -> Result<Refund, ProviderError> {
+        let Payment { reference, reservation_id, money, .. } = payment;
+        let refunds = self.refunds_of(reference).await?;
         if let Some(refund) = standing(&refunds, currency::to_stripe(*money)?) {
             return Ok(refund);
         }
@@ -164,6 +186,7 @@ struct IntentObject {
     amount_received: u64,
     currency: String,
     status: IntentStatus,
+    livemode: Option<bool>,
     #[serde(default)]
     metadata: Metadata,
     last_payment_error: Option<IgnoredAny>,
@@ -265,11 +288,14 @@ impl IntentObject {
         matches!(&self.latest_charge, Some(Expandable::Object(charge)) if charge.refunded)
     }
 
-    /// This intent with this progress in our words. What was received counts, once something was:
-    /// less than was asked for must not book.
+    /// What was received counts, once something was: less than was asked for must not book.
+    fn amount(&self) -> u64 {
+        if self.amount_received > 0 { self.amount_received } else { self.amount }
+    }
+
+    /// This intent with this progress in our words.
     fn outcome(&self, progress: Progress) -> Result<Outcome, ProviderError> {
-        let amount = if self.amount_received > 0 { self.amount_received } else { self.amount };
-        let money = money(amount, &self.currency)?;
+        let money = money(self.amount(), &self.currency)?;
         Ok(Outcome::Known { reservation_id: self.metadata.reservation_id(), money, progress })
     }
 }

@@ -27,6 +27,14 @@ pub(super) enum Refused {
     Seat,
 }
 
+impl Refused {
+    /// Whether it is this reservation's payment, which failed before.
+    pub(super) fn failed(&self, reservation: &Reservation) -> bool {
+        matches!(self, Self::Payment(payment) if payment.status == payment::Status::Failed
+            && payment.reservation_id.as_ref() == Some(&reservation.id))
+    }
+}
+
 /// The payment as the reservation will show it.
 pub(super) fn summary(report: &Report, status: payment::Status) -> PaymentSummary {
     let Report { provider, reference, .. } = report;
@@ -90,7 +98,8 @@ impl Txn<'_, Refused> {
     /// No money came.
     pub(super) fn payment_failed(self, reservation: &Reservation, case: &Case<'_>) -> Self {
         let table = &self.store().tables.payments;
-        let only = payments::if_unpaid(payment_values(payment::Status::Failed, reservation, case));
+        let values = payment_values(payment::Status::Failed, reservation, case);
+        let only = payments::if_undecided(values);
         let key = payment_key(case.report);
         self.update(table, key, payments::SET_DECLINED, only, |found| {
             refused(found, payment::Command::Fail)

@@ -7,7 +7,7 @@ use domain::time::Timestamp;
 use lambda_http::http::HeaderMap;
 use serde_json::Value;
 
-use super::{Order, Payment, named_in_notes};
+use super::objects::{Order, Payment, named_in_notes};
 use crate::payment::{ProviderError, Unreadable, Webhook, currency, signature};
 
 /// Whether `X-Razorpay-Signature` is the HMAC-SHA256 of the body as it came, in hex
