@@ -83,6 +83,50 @@ async fn a_confirmation_and_a_cancellation_cost_a_read_and_a_transaction() {
 }
 
 #[tokio::test]
+async fn a_checkout_costs_a_read_and_a_transaction_and_repeated_a_read() {
+    let world = World::new().await;
+    world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    world.wire.take_calls();
+    world.checkout("ann", "t1").await.expect(200);
+    let calls = world.wire.take_calls();
+    assert_eq!(operations(&calls), ["GetItem", "TransactWriteItems"]);
+    assert_eq!(write_units(&calls[1].answer), 2.0 * 4.0, "payment, reservation, two seats");
+    world.checkout("ann", "t1").await.expect(200);
+    assert_eq!(operations(&world.wire.take_calls()), ["GetItem"]);
+}
+
+#[tokio::test]
+async fn a_payment_event_costs_what_a_confirmation_costs() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
+    world.pay(&held, "succeed").await;
+    let told = world.take_deliveries();
+    let succeeded = told.last().unwrap();
+    for expected in [&["GetItem", "TransactWriteItems"][..], &["GetItem"]] {
+        world.tell(succeeded).await.expect(200);
+        world.wire.take_calls();
+        world.process().await;
+        let calls = world.wire.take_calls();
+        assert_eq!(operations(&calls), expected);
+        if let Some(written) = calls.get(1) {
+            assert_eq!(write_units(&written.answer), 2.0 * 4.0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refund_costs_three_reads_and_a_transaction() {
+    let world = World::new().await;
+    let booked = world.book("ann", &["A1"], "t1").await;
+    world.cancel("ann", booked["reservationId"].as_str().unwrap()).await.expect(200);
+    world.wire.take_calls();
+    world.refund().await;
+    let calls = world.wire.take_calls();
+    assert_eq!(operations(&calls), ["GetItem", "GetItem", "GetItem", "TransactWriteItems"]);
+    assert_eq!(write_units(&calls[3].answer), 2.0 * 2.0, "payment and reservation");
+}
+
+#[tokio::test]
 async fn a_seat_map_costs_one_query_per_section_and_reads_only_what_is_taken() {
     let world = World::new().await;
     for show in ["show-1", "arena-show"] {

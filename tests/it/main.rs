@@ -46,6 +46,7 @@ mod parity;
 mod races;
 mod razorpay;
 mod replay;
+mod secrets;
 mod seed;
 mod tidy;
 mod tokens;

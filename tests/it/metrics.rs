@@ -62,6 +62,44 @@ async fn lost_races_and_lost_answers_are_counted() {
     }
 }
 
+/// Goal: what there is an alarm on in the template is counted, whatever function it comes from.
+#[tokio::test]
+async fn what_is_alarming_is_counted_over_all_functions() {
+    let world = World::new().await;
+    let booked = world.book("ann", &["A1"], "t1").await;
+    let second = world.pay(&booked, "succeed").await;
+    world.confirm("ann", "t1", &second).await.expect(409);
+    let mut counted = vec![alarming(&world)];
+    world.change(&second, &json!({"failRefunds": true})).await;
+    world.refund().await;
+    counted.push(alarming(&world));
+    world.reconcile().await.unwrap();
+    counted.push(alarming(&world));
+    assert_eq!(
+        counted,
+        [
+            vec![("payments_misdirected".to_owned(), json!(1))],
+            vec![("refund_failures".to_owned(), json!(1))],
+            vec![("refund_failures".to_owned(), json!(0)), ("parked_now".to_owned(), json!(0))],
+        ]
+    );
+    let alarms = include_str!("../../template.yaml");
+    for name in ["payments_misdirected", "refund_failures", "parked_now"] {
+        assert!(alarms.contains(&format!("MetricName: {name}")), "no alarm on {name}");
+    }
+}
+
+/// What the last line counts under the dimension that all functions share.
+fn alarming(world: &World) -> Vec<(String, Value)> {
+    let line = world.last_line();
+    let shared = &line["_aws"]["CloudWatchMetrics"][1];
+    assert_eq!(shared["Dimensions"], json!([["service"]]));
+    assert_eq!(line["service"], "marquee");
+    let names = shared["Metrics"].as_array().unwrap().iter();
+    let names = names.map(|metric| metric["Name"].as_str().unwrap().to_owned());
+    names.map(|name| (name.clone(), line[&name].clone())).collect()
+}
+
 #[tokio::test]
 async fn no_line_holds_a_token() {
     let world = World::new().await;

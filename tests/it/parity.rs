@@ -7,7 +7,7 @@
 use chrono::TimeDelta;
 use domain::id::{HoldToken, ReservationId, ShowId, UserId};
 use domain::money::Money;
-use domain::payment::{Outcome, Progress, RefundReason, Report};
+use domain::payment::{self, Outcome, Progress, RefundReason, Report};
 use domain::reservation::{PaymentSummary, PricedSeat, Reservation, Status};
 use domain::seat::{Command, Refusal, Seat};
 use domain::settlement::{Case, Origin};
@@ -273,7 +273,7 @@ async fn release_and_cancellation() {
                 reservation.payment = (status == Status::Confirmed).then(|| PaymentSummary {
                     provider: "sandbox".parse().unwrap(),
                     reference: "p1".parse().unwrap(),
-                    status: domain::payment::Status::Success,
+                    status: payment::Status::Success,
                 });
                 given(&world, &reservation).await;
                 let cancelled = world
@@ -308,6 +308,68 @@ async fn block_and_unblock() {
                 };
                 agree(&world, &seat, &command, now, says);
             }
+        }
+    }
+}
+
+/// What each use case asks of a payment, in the domain's words, and how it is told here.
+async fn use_payment(world: &World, command: payment::Command) {
+    let pending = reservation(Status::Pending);
+    let (now, by) = (at(INSTANTS[0]), Origin::Provider);
+    let (provider, reference) = ("sandbox".parse().unwrap(), "p1".parse().unwrap());
+    match command {
+        payment::Command::Capture => {
+            settle(world, pending, Progress::Captured, by, now).await;
+        }
+        payment::Command::Fail => {
+            settle(world, pending, Progress::Failed, by, now).await;
+        }
+        payment::Command::OweBack => {
+            // Of a reservation that was cancelled; a booked payment goes with its booking.
+            settle(world, reservation(Status::Cancelled), Progress::Captured, by, now).await;
+        }
+        payment::Command::Park => {
+            world.store.park(&provider, &reference, None, pending.amount, now).await.unwrap();
+        }
+        payment::Command::Refund => {
+            // Corrupt for money that never came.
+            let _says_so = world.store.refunded(&provider, &reference, now).await;
+        }
+    }
+}
+
+/// Goal: the conditions on payments allow what the domain allows, for every status and command.
+/// Method: put a payment of each status, run the use case, and see what it is then.
+#[tokio::test]
+async fn payments() {
+    use payment::Command::{Capture, Fail, OweBack, Park, Refund};
+    use payment::Status::{Failed, Parked, Pending, RefundDue, Refunded, Success};
+    for status in [Pending, Failed, Parked, Success, RefundDue, Refunded] {
+        for command in [Capture, Fail, Park, OweBack, Refund] {
+            let world = world_with(None).await;
+            let mut of = reservation(match (status, command) {
+                (Success, _) => Status::Confirmed,
+                (_, OweBack) => Status::Cancelled,
+                (_, Capture | Fail | Park | Refund) => Status::Pending,
+            });
+            of.payment = (status == Success).then(|| PaymentSummary {
+                provider: "sandbox".parse().unwrap(),
+                reference: "p1".parse().unwrap(),
+                status,
+            });
+            given(&world, &of).await;
+            world.put_payment("p1", status, ours().as_str());
+            use_payment(&world, command).await;
+            let after = world.payments()[0].0.clone();
+            let says = match (status, command) {
+                // A booking's payment is owed back by its cancellation, and not by a report.
+                (Success, OweBack) => None,
+                // What went back by itself is owed back first.
+                (Success, Refund) => Success.apply(OweBack).and_then(|owed| owed.apply(Refund)),
+                (status, command) => status.apply(command),
+            };
+            let expected = serde_json::to_value(says.unwrap_or(status)).unwrap();
+            assert_eq!(json!(after), expected, "{status:?} {command:?}");
         }
     }
 }

@@ -2,13 +2,12 @@
 //! functions.
 
 use chrono::TimeDelta;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use self::fake::Razorpay;
 use crate::books::{self, Money, text};
 use crate::cinema::REGULAR;
+use crate::receive_payment_webhook::hex_hmac;
 use crate::world::{WEBHOOK_SECRETS, World};
 
 mod fake;
@@ -72,16 +71,10 @@ fn refunds(razorpay: &Razorpay) -> Vec<(u64, String)> {
     razorpay.books().every("refund").iter().map(refund).collect()
 }
 
-fn signature(body: &str, secret: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(body.as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Razorpay tells how a payment or its refund stands now, and it is settled.
 async fn tell(world: &World, razorpay: &Razorpay, kind: &str, payment: &str) {
     let body = razorpay.books().event(kind, payment);
-    let signature = signature(&body, WEBHOOK_SECRETS[3].1);
+    let signature = hex_hmac(WEBHOOK_SECRETS[3].1, &body);
     let headers = [("x-razorpay-signature", signature.as_str())];
     let told = world.webhook("razorpay", &headers, &body).await.expect(200);
     let is_news = kind != "refund.created";
@@ -232,8 +225,8 @@ async fn what_razorpay_did_not_sign_changes_nothing() {
     let honest = razorpay.books().event("payment.authorized", &payment);
     let forged = honest.replace("authorized", "captured");
     let secret = WEBHOOK_SECRETS[3].1;
-    let stripes = signature(&forged, WEBHOOK_SECRETS[1].1);
-    for signature in [signature(&honest, secret), stripes, String::new(), "no hex".to_owned()] {
+    let stripes = hex_hmac(WEBHOOK_SECRETS[1].1, &forged);
+    for signature in [hex_hmac(secret, &honest), stripes, String::new(), "no hex".to_owned()] {
         let headers = [("x-razorpay-signature", signature.as_str())];
         let refused = world.webhook("razorpay", &headers, &forged).await;
         assert_eq!(refused.problem(400), "invalid_signature", "{signature}");

@@ -29,13 +29,13 @@ fn intent(kind: &str, reservation: &Value, live: bool) -> String {
     .to_string()
 }
 
-fn hex_hmac(secret: &str, text: &str) -> String {
+pub(crate) fn hex_hmac(secret: &str, text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn stripe_signature(secret: &str, second: i64, body: &str) -> String {
+pub(crate) fn stripe_signature(secret: &str, second: i64, body: &str) -> String {
     format!("t={second},v1={}", hex_hmac(secret, &format!("{second}.{body}")))
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
+use domain::payment;
 use domain::time::{HoldTerms, Timestamp};
 use dynoxide::Database;
 use dynoxide::storage_backend::ManualClock;
@@ -21,6 +22,7 @@ use store::{Store, Tables};
 
 use crate::contract;
 use crate::provider;
+use crate::secrets::Vault;
 use crate::wire::Wire;
 
 /// When every world begins: noon in Delhi.
@@ -115,6 +117,7 @@ impl World {
             provider: "sandbox",
             provider_url,
             live: false,
+            vault: None,
         });
         world.fill().await;
         world.wire.take_calls();
@@ -172,6 +175,7 @@ impl World {
             provider,
             provider_url: base_url.to_owned(),
             live: false,
+            vault: None,
         }
     }
 
@@ -179,6 +183,13 @@ impl World {
     pub(crate) fn with_real_money(&self) -> Self {
         let mut parts = self.parts("stripe", "https://127.0.0.1:9");
         parts.live = true;
+        Self::over(parts)
+    }
+
+    /// The same, with Stripe's keys in Secrets Manager.
+    pub(crate) fn with_vault(&self, vault: &Vault) -> Self {
+        let mut parts = self.parts("stripe", "http://127.0.0.1:9");
+        parts.vault = Some(vault.clone());
         Self::over(parts)
     }
 
@@ -450,6 +461,25 @@ impl World {
         answer["Items"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Puts a payment of 450 rupees as it would be in this status.
+    pub(crate) fn put_payment(&self, reference: &str, status: payment::Status, of: &str) {
+        let now = domain::time::text(self.now());
+        let mut item = json!({
+            "pk": {"S": format!("PAYMENT#sandbox#{reference}")},
+            "payment_status": {"S": status},
+            "reservation_id": {"S": of},
+            "amount_minor": {"N": "45000"},
+            "currency": {"S": "INR"},
+            "created_at": {"S": now},
+            "updated_at": {"S": now},
+        });
+        if status == payment::Status::RefundDue {
+            item["refund_reason"] = json!({"S": "WRONG_AMOUNT"});
+        }
+        let request = json!({"TableName": self.tables.payments, "Item": item});
+        self.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    }
+
     /// The payments with their statuses and reasons.
     pub(crate) fn payments(&self) -> Vec<(String, Option<String>)> {
         let text = |item: &Value, name: &str| item[name]["S"].as_str().map(str::to_owned);
@@ -474,6 +504,7 @@ struct Parts {
     provider: &'static str,
     provider_url: String,
     live: bool,
+    vault: Option<Vault>,
 }
 
 fn told_by(clock: &Arc<AtomicI64>) -> Clock {
@@ -505,7 +536,10 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
             provider: parts.provider.parse().unwrap(),
             base_url: parts.provider_url.clone(),
             live: parts.live,
-            secrets: SecretSource::Given(secrets),
+            secrets: match &parts.vault {
+                None => SecretSource::Given(secrets),
+                Some(_) => SecretSource::Managed { id: "marquee/payments".to_owned() },
+            },
         }),
         queue_url: Some(queue::url_of("PaymentEvents")),
         log: {
@@ -514,6 +548,7 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
         },
     };
     let sqs = queue::client_over(parts.queues.clone());
-    let clients = Clients { sqs: Some(sqs), secrets_manager: None };
+    let secrets_manager = parts.vault.as_ref().map(Vault::client);
+    let clients = Clients { sqs: Some(sqs), secrets_manager };
     App::new(parts.store.clone(), clients, settings, told_by(&parts.clock))
 }
