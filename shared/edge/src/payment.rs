@@ -5,12 +5,13 @@
 //! are signed, and what they say in our words.
 
 use domain::id::{PaymentReference, Provider};
-use domain::payment::{Payment, Refund, Report};
+use domain::payment::{Outcome, Payment, Refund, Report};
 use domain::reservation::Reservation;
 use lambda_http::BoxFuture;
 
 use self::client::Client;
 use crate::app::MissingSetting;
+use crate::log::causes;
 
 mod client;
 mod currency;
@@ -54,7 +55,7 @@ pub trait PaymentProvider: Send + Sync {
     ) -> BoxFuture<'a, Result<Checkout, ProviderError>>;
 
     /// What it says of a payment. A provider that does not answer in time is
-    /// [`Outcome::Away`](domain::payment::Outcome::Away), which is an answer too: the caller
+    /// [`Outcome::Away`], which is an answer too: the caller
     /// must go on as if the payment were on its way.
     ///
     /// The report may be of another payment than was asked for: where `reference` is of an order,
@@ -93,6 +94,12 @@ pub enum Payer {
     },
     /// A page to pay on.
     Url(String),
+}
+
+/// That a provider gave no report of a payment; its cause is logged here, once.
+fn silence(reference: &PaymentReference, error: &ProviderError) -> Outcome {
+    tracing::error!(%reference, cause = causes(error), "the provider gave no report");
+    Outcome::Away
 }
 
 /// Where a provider's API is, if nobody says otherwise.

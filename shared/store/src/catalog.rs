@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
 use domain::catalog::{Auditorium, City, Movie, Name, Theatre};
 use domain::id::{AuditoriumId, CityId, MovieId, TheatreId};
 use domain::layout::Layout;
@@ -184,18 +183,7 @@ impl Store {
     }
 
     pub(crate) async fn catalog_item(&self, key: Item) -> Result<Option<Item>, Fault> {
-        self.meter.called();
-        let found = self
-            .client
-            .get_item()
-            .table_name(&self.tables.catalog)
-            .set_key(Some(key))
-            .consistent_read(true)
-            .return_consumed_capacity(Total)
-            .send()
-            .await?;
-        self.meter.read(found.consumed_capacity());
-        Ok(found.item)
+        self.get(&self.tables.catalog, key).await
     }
 
     /// Writes a city, new or changed. Costs 2 write units.

@@ -14,6 +14,7 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
 
 mod fault;
 mod item;
@@ -80,6 +81,22 @@ impl Store {
         if let Err(error) = read.send().await {
             tracing::warn!(%error, "no connection at the start");
         }
+    }
+
+    /// One item as it is now, if there is one: a consistent read (1 unit per 4 KB).
+    async fn get(&self, table: &str, key: item::Item) -> Result<Option<item::Item>, Fault> {
+        self.meter.called();
+        let found = self
+            .client
+            .get_item()
+            .table_name(table)
+            .set_key(Some(key))
+            .consistent_read(true)
+            .return_consumed_capacity(Total)
+            .send()
+            .await?;
+        self.meter.read(found.consumed_capacity());
+        Ok(found.item)
     }
 
     /// The same store with a count of its own, for one invocation.

@@ -250,18 +250,7 @@ impl Store {
         provider: &Provider,
         reference: &PaymentReference,
     ) -> Result<Option<Payment>, Fault> {
-        self.meter.called();
-        let found = self
-            .client
-            .get_item()
-            .table_name(&self.tables.payments)
-            .set_key(Some(key(provider, reference)))
-            .consistent_read(true)
-            .return_consumed_capacity(Total)
-            .send()
-            .await?;
-        self.meter.read(found.consumed_capacity());
-        found.item.map(read).transpose()
+        self.get(&self.tables.payments, key(provider, reference)).await?.map(read).transpose()
     }
 
     /// Keeps money in sight that came for no reservation that we know. Says whether it is news.

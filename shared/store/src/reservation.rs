@@ -190,18 +190,7 @@ impl Store {
     ///
     /// [`Fault`].
     pub async fn reservation(&self, id: &ReservationId) -> Result<Option<Reservation>, Fault> {
-        self.meter.called();
-        let found = self
-            .client
-            .get_item()
-            .table_name(&self.tables.reservations)
-            .set_key(Some(key(id)))
-            .consistent_read(true)
-            .return_consumed_capacity(Total)
-            .send()
-            .await?;
-        self.meter.read(found.consumed_capacity());
-        found.item.map(read).transpose()
+        self.get(&self.tables.reservations, key(id)).await?.map(read).transpose()
     }
 
     /// `before` as it is now that a write on it was refused.

@@ -23,7 +23,7 @@ use self::objects::{
 use super::client::Client;
 use super::secrets::Secrets;
 use super::webhook::Scheme;
-use super::{Checkout, Payer, PaymentProvider, ProviderError, currency};
+use super::{Checkout, Payer, PaymentProvider, ProviderError, currency, silence};
 
 mod objects;
 mod webhook;
@@ -258,11 +258,8 @@ impl PaymentProvider for Razorpay {
 
     fn report<'a>(&'a self, reference: &'a PaymentReference) -> BoxFuture<'a, Report> {
         Box::pin(async move {
-            self.ask(reference).await.unwrap_or_else(|error| {
-                let cause = crate::log::causes(&error);
-                tracing::error!(%reference, cause, "the provider gave no report");
-                self.without_answer(reference, Outcome::Away)
-            })
+            let told = self.ask(reference).await;
+            told.unwrap_or_else(|error| self.without_answer(reference, silence(reference, &error)))
         })
     }
 
