@@ -232,3 +232,27 @@ async fn a_body_in_base64_is_the_body() {
     world.process().await;
     assert_eq!(world.seat("A1").await, "BOOKED");
 }
+
+/// Goal: Stripe tells of a refund before its payment, and of the payment it tells nothing: the event
+/// waits for its turn. Method: both in the wrong order, on a desk that cannot ask Stripe.
+#[tokio::test]
+async fn a_refund_that_is_told_of_before_its_payment_waits_for_it() {
+    let world = World::new().await;
+    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+    let refund = json!({
+        "type": "refund.updated", "livemode": false,
+        "data": {"object": {
+            "id": "re_1", "object": "refund", "payment_intent": "pi_1", "status": "succeeded",
+            "amount": REGULAR, "currency": "inr",
+        }},
+    });
+    for body in [refund.to_string(), intent("payment_intent.succeeded", &held, false)] {
+        assert_eq!(send(&world, &body, &body, "whsec_new", 0).await, 200);
+        world.process().await;
+    }
+    assert_eq!(world.seat("A1").await, "BOOKED");
+    world.advance(TimeDelta::seconds(180));
+    world.process().await;
+    assert_eq!(world.seat("A1").await, "AVAILABLE");
+    assert_eq!(balance(&world, REGULAR).refunded, REGULAR);
+}

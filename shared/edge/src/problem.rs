@@ -89,6 +89,9 @@ pub enum Problem {
     /// Try again: the payment provider is away.
     #[error("please try again")]
     ProviderAway(#[source] ProviderError),
+    /// Try again: a refund was told of before its payment.
+    #[error("please try again")]
+    OutOfTurn,
     /// Try again: the queue is away.
     #[error("please try again")]
     QueueAway(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -131,7 +134,7 @@ impl Problem {
             Self::PaymentFailed => (StatusCode::PAYMENT_REQUIRED, "payment_failed"),
             Self::PaymentMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "payment_mismatch"),
             Self::InvalidSignature => (StatusCode::BAD_REQUEST, "invalid_signature"),
-            Self::TryAgain(_) | Self::ProviderAway(_) | Self::QueueAway(_) => {
+            Self::TryAgain(_) | Self::ProviderAway(_) | Self::OutOfTurn | Self::QueueAway(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "try_again")
             }
             Self::Internal(_) | Self::NotConfigured(_) | Self::ProviderRefused(_) => {

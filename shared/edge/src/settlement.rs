@@ -3,6 +3,7 @@
 //! come here; what a report *means* is decided in `domain`.
 
 use domain::id::{PaymentReference, Provider};
+use domain::money::Money;
 use domain::payment::{Event, Outcome, Payment, Progress, Refund, Report, Status};
 use domain::reservation::Reservation;
 use domain::settlement::{Case, Origin};
@@ -85,30 +86,39 @@ impl App {
             }
             Event::Refund { provider, reference, money, refund } => {
                 self.note(Note::Payment(reference));
-                let payment = self.store.payment(provider, reference).await?;
-                match (refund, payment) {
-                    (Refund::Processing, _) => Ok(()),
-                    (Refund::Failed, payment) => {
+                match refund {
+                    Refund::Processing => Ok(()),
+                    Refund::Failed => {
+                        let payment = self.store.payment(provider, reference).await?;
                         let status = payment.map(|payment| payment.status);
                         self.refund_failed(reference, status, "it failed later");
                         Ok(())
                     }
-                    (Refund::Done, Some(payment)) if payment.money.is_covered_by(*money) => {
-                        self.bring(&went_back(&payment), now).await
-                    }
-                    // Some of the money, by hand: a gesture, no end of a booking.
-                    (Refund::Done, Some(_)) => Ok(()),
-                    (Refund::Done, None) => {
-                        let outcome = Outcome::Away;
-                        let (provider, reference) = (provider.clone(), reference.clone());
-                        let unknown = Report { provider, reference, outcome };
-                        match self.ask(&unknown).await? {
-                            Some(report) => self.bring(&report, now).await,
-                            // Its payment will be told of; then this can be told again.
-                            None => Err(Problem::TryAgain(Fault::Contended)),
-                        }
-                    }
+                    Refund::Done => self.hear_of_refund(provider, reference, *money, now).await,
                 }
+            }
+        }
+    }
+
+    /// Acts upon a refund of so much that is done, of which nothing more was told.
+    async fn hear_of_refund(
+        &self,
+        provider: &Provider,
+        reference: &PaymentReference,
+        money: Money,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        match self.store.payment(provider, reference).await? {
+            Some(payment) if payment.money.is_covered_by(money) => {
+                self.bring(&went_back(&payment), now).await
+            }
+            // Some of the money, by hand: a gesture, no end of a booking.
+            Some(_) => Ok(()),
+            None => {
+                let (provider, reference) = (provider.clone(), reference.clone());
+                let unheard_of = Report { provider, reference, outcome: Outcome::Unknown };
+                let told = self.ask(&unheard_of).await?.ok_or(Problem::OutOfTurn)?;
+                self.bring(&told, now).await
             }
         }
     }
