@@ -280,6 +280,9 @@ async fn money_for_no_reservation_that_we_know_is_parked() {
     world.process().await;
     assert_eq!(world.last_line()["payments_parked"], 0, "counted once");
 
+    let away = world.with_provider_at("http://127.0.0.1:9");
+    let waiting = away.confirm("ann", "t1", "stray").await.expect(202);
+    assert_eq!(waiting["payment"], json!({"status": "PENDING", "reference": "stray"}));
     let failed = event("payment.failed", "stray", id, REGULAR);
     world.tell(&failed).await.expect(200);
     world.process().await;

@@ -73,7 +73,7 @@ async fn an_abandoned_payment_is_given_up_after_a_week() {
         world.reconcile().await.unwrap();
         questions += asked(&world).as_u64().unwrap();
     }
-    assert!((6..=12).contains(&questions), "{questions} questions");
+    assert!((10..=16).contains(&questions), "{questions} questions");
     let payments = world.items(&world.tables.payments);
     assert_eq!(text(&payments[0], "payment_status"), "FAILED");
     assert_eq!(text(&payments[0], "check_at"), "", "nobody comes back to it");

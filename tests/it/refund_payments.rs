@@ -146,6 +146,27 @@ async fn a_provider_that_is_away_is_asked_again_but_not_for_ever() {
     assert_eq!(balance(&world, REGULAR).refund_due, REGULAR);
 }
 
+/// Goal: all parts together are the whole, whatever each one's event says. Method: two halves by hand.
+#[tokio::test]
+async fn two_halves_that_went_back_by_hand_end_the_booking() {
+    let world = World::new().await;
+    let booked = world.book("ann", &["A1"], "t1").await;
+    let payment = booked["payment"]["reference"].as_str().unwrap();
+    for _ in 0..2 {
+        assert_eq!(balance(&world, REGULAR).confirmed, REGULAR);
+        world.give_back_some(payment, REGULAR / 2).await;
+        world.take_deliveries();
+        let half = json!({"refund": {
+            "provider": "sandbox", "reference": payment, "refund": "done",
+            "money": {"amount": REGULAR / 2, "currency": "INR"},
+        }});
+        world.enqueue(&half.to_string()).await;
+        world.process().await;
+    }
+    assert_eq!(balance(&world, REGULAR).refunded, REGULAR);
+    assert_eq!(world.seat("A1").await, "AVAILABLE");
+}
+
 /// A part that went back by hand is a gesture, and not the end of a booking; the rest goes back if
 /// the booking is cancelled.
 #[tokio::test]

@@ -19,7 +19,8 @@ struct Body {
 /// # Errors
 ///
 /// 400 `invalid_request`; 404 `not_found`; 409 `hold_expired`, `already_confirmed`,
-/// `already_cancelled`, `show_cancelled`; 503 `try_again`.
+/// `already_cancelled`, `show_cancelled`; 422 `payment_mismatch`; 500 `internal` if the provider
+/// refuses; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
     let user = request.user()?;
     let Body { hold_token } = request.json()?;

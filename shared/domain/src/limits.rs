@@ -84,8 +84,8 @@ pub const PAYMENT_GIVEN_UP_AFTER_SECS: i64 = 7 * 24 * 60 * 60;
 /// another card on it, and its webhook may have been lost.
 pub const FAILED_PAYMENT_GIVEN_UP_AFTER_SECS: i64 = 24 * 60 * 60;
 
-/// Seconds between two tries of a refund that is owed, at most. The money is somebody's.
-pub const REFUND_CHECK_EVERY_SECS_MAX: i64 = 24 * 60 * 60;
+/// Seconds between two looks at a payment that somebody must come back to, at most.
+pub const PAYMENT_CHECK_EVERY_SECS_MAX: i64 = 24 * 60 * 60;
 
 /// Partitions of the index of payments that somebody must come back to. One takes 1,000 write units a
 /// second, and an on-sale makes thousands of payments a second.

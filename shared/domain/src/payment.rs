@@ -14,8 +14,8 @@ use chrono::TimeDelta;
 
 use crate::id::{PaymentReference, Provider, ReservationId};
 use crate::limits::{
-    FAILED_PAYMENT_GIVEN_UP_AFTER_SECS, PAYMENT_CHECK_AFTER_SECS, PAYMENT_GIVEN_UP_AFTER_SECS,
-    REFUND_CHECK_AFTER_SECS, REFUND_CHECK_EVERY_SECS_MAX,
+    FAILED_PAYMENT_GIVEN_UP_AFTER_SECS, PAYMENT_CHECK_AFTER_SECS, PAYMENT_CHECK_EVERY_SECS_MAX,
+    PAYMENT_GIVEN_UP_AFTER_SECS, REFUND_CHECK_AFTER_SECS,
 };
 use crate::money::Money;
 use crate::time::Timestamp;
@@ -257,15 +257,17 @@ pub enum Refund {
 
 impl Payment {
     /// When somebody must come back to it who looked at it at `now`, if anybody must: each time
-    /// after as long again, so it costs some ten looks in all.
+    /// after as long again, and at least once a day, so it costs a dozen looks in all. Who could not see what became of it
+    /// must always come back.
     #[must_use]
-    pub fn check_again_at(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn check_again_at(&self, was_seen: bool, now: Timestamp) -> Option<Timestamp> {
         let first = self.status.check_after()?;
-        let pause = first.max(now - self.changed_at);
+        let most = TimeDelta::seconds(PAYMENT_CHECK_EVERY_SECS_MAX);
+        let next = now + first.max((now - self.changed_at).min(most));
         match self.given_up_at() {
-            None => Some(now + pause.min(TimeDelta::seconds(REFUND_CHECK_EVERY_SECS_MAX))),
-            Some(end) if now < end => Some(end.min(now + pause)),
-            Some(_is_over) => None,
+            Some(end) if now < end => Some(end.min(next)),
+            Some(_is_over) if was_seen => None,
+            Some(_) | None => Some(next),
         }
     }
 

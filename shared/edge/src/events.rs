@@ -24,7 +24,7 @@ const RUN_MARGIN: TimeDelta = TimeDelta::seconds(20);
 
 /// The same of a batch. A message that is not begun comes again; one that is cut off in the middle
 /// takes its whole batch with it.
-const BATCH_MARGIN: TimeDelta = TimeDelta::seconds(10);
+const BATCH_MARGIN: TimeDelta = TimeDelta::seconds(20);
 
 /// A message from a queue.
 pub struct Message {

@@ -136,6 +136,9 @@ fn note(app: &App, name: &str, problem: &Problem) {
         Problem::ProviderAway(error) => {
             tracing::warn!(function = name, request_id, cause = causes(error), "no answer");
         }
+        Problem::OutOfTurn => {
+            tracing::warn!(function = name, request_id, "a refund of a payment not heard of");
+        }
         Problem::QueueAway(error) => {
             tracing::error!(function = name, request_id, cause = causes(&**error), "no answer");
         }

@@ -108,18 +108,19 @@ impl App {
         money: Money,
         now: Timestamp,
     ) -> Result<(), Problem> {
-        match self.store.payment(provider, reference).await? {
-            Some(payment) if payment.money.is_covered_by(money) => {
-                self.bring(&went_back(&payment), now).await
-            }
+        let payment = self.store.payment(provider, reference).await?;
+        if let Some(payment) = &payment
+            && payment.money.is_covered_by(money)
+        {
+            return self.bring(&went_back(payment), now).await;
+        }
+        let (provider, reference) = (provider.clone(), reference.clone());
+        let in_part = Report { provider, reference, outcome: Outcome::Unknown };
+        match (self.ask(&in_part).await?, payment) {
+            (Some(told), _) => self.bring(&told, now).await,
             // Some of the money, by hand: a gesture, no end of a booking.
-            Some(_) => Ok(()),
-            None => {
-                let (provider, reference) = (provider.clone(), reference.clone());
-                let unheard_of = Report { provider, reference, outcome: Outcome::Unknown };
-                let told = self.ask(&unheard_of).await?.ok_or(Problem::OutOfTurn)?;
-                self.bring(&told, now).await
-            }
+            (None, Some(_)) => Ok(()),
+            (None, None) => Err(Problem::OutOfTurn),
         }
     }
 

@@ -338,8 +338,7 @@ impl Store {
     ) -> Result<(), Fault> {
         let Payment { provider, reference, status, .. } = payment;
         let only = If::new(IF_UNTOUCHED, [(":status", value(status)), (":now", instant(now))]);
-        let first = status.check_after().filter(|_| !was_seen).map(|after| now + after);
-        let (set, only) = match payment.check_again_at(now).or(first) {
+        let (set, only) = match payment.check_again_at(was_seen, now) {
             Some(at) => ("SET check_at = :check_at", only.with([(":check_at", instant(at))])),
             None => ("REMOVE check_shard, check_at", only),
         };

@@ -343,12 +343,12 @@ fn before(refused: &Refused, reservation: &Reservation, case: &Case<'_>) -> Opti
     let is_anothers = payment.reservation_id.as_ref().is_some_and(|id| *id != reservation.id);
     match (payment.status, payment.refund_reason) {
         // Its money is here. What it is for will be settled when the provider tells of that.
-        (payment::Status::Parked, _) => Some(Settled::Processing(reservation.clone())),
+        (payment::Status::Parked, _) => Some(Settled::Processing(awaiting(reservation, case))),
         _decided if is_anothers => Some(Settled::Mismatch),
         (_, Some(reason)) => Some(Settled::NotBooked { reason, refund: false }),
         // Its payer tries once more.
         (payment::Status::Failed, None) if case.report.progress() == Some(Progress::Processing) => {
-            Some(Settled::Processing(reservation.clone()))
+            Some(Settled::Processing(awaiting(reservation, case)))
         }
         (payment::Status::Failed, None) => Some(Settled::Declined),
         // It was parked, and went back.
@@ -362,6 +362,12 @@ fn before(refused: &Refused, reservation: &Reservation, case: &Case<'_>) -> Opti
             None,
         ) => None,
     }
+}
+
+/// The reservation as one that awaits this payment's money, whatever is written of the payment.
+fn awaiting(reservation: &Reservation, case: &Case<'_>) -> Reservation {
+    let payment = Some(summary(case.report, payment::Status::Pending));
+    Reservation { payment, ..reservation.clone() }
 }
 
 /// The decision instead of `decision` where only seats refused: somebody else has them. For a

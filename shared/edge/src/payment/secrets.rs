@@ -91,7 +91,8 @@ impl Secrets {
     }
 
     /// The secrets of `provider`; it may have none. Costs a call of Secrets Manager every ten
-    /// minutes. If that fails, what is remembered still stands.
+    /// minutes. While that fails, what is remembered still stands, and it is asked at most every
+    /// half a minute.
     pub(crate) async fn of(
         &self,
         provider: &Provider,
@@ -99,18 +100,10 @@ impl Secrets {
         if self.is_of_another(provider) {
             return Ok(Arc::default());
         }
-        let old = self.remembered();
-        match &old {
-            Some((secrets, age)) if *age < AGE_MAX => Ok(Arc::clone(secrets)),
-            _none_or_old => match (self.load(provider).await, old) {
-                (Ok(secrets), _) => Ok(secrets),
-                (Err(error), Some((secrets, _))) => {
-                    let cause = crate::log::causes(&error);
-                    tracing::error!(cause, "Secrets Manager gave nothing; the old keys stand");
-                    Ok(secrets)
-                }
-                (Err(error), None) => Err(error),
-            },
+        match self.remembered() {
+            Some((secrets, age)) if age < AGE_MAX => Ok(secrets),
+            Some((old, _)) => Ok(self.again(provider).await.unwrap_or(old)),
+            None => self.load(provider).await,
         }
     }
 
