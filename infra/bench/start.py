@@ -56,7 +56,6 @@ def start(binary, address):
         "AWS_ENDPOINT_URL_DYNAMODB": f"http://{address}",
         "CATALOG_TABLE": "c", "SEATS_TABLE": "s", "RESERVATIONS_TABLE": "r", "PAYMENTS_TABLE": "p",
         "JWT_SECRET": "s" * 32, "JWT_ISSUER": "i", "JWT_AUDIENCE": "a",
-        "PAYMENT_PROVIDER": "sandbox", "PAYMENT_BASE_URL": f"http://{address}",
     }
     Aws.polled.clear()
     Aws.done.clear()

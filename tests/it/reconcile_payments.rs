@@ -155,3 +155,33 @@ async fn a_run_that_dies_is_made_good_by_the_next() {
     world.reconcile().await.unwrap();
     assert_eq!(balance(&world, REGULAR).confirmed, REGULAR);
 }
+
+/// Goal: two runs beside each other, or one beside a settlement, put nothing off that is not theirs.
+/// Method: the second look has the payment as it was before the first.
+#[tokio::test]
+async fn a_look_that_comes_second_changes_nothing() {
+    let world = World::new().await;
+    let reference = untold(&world, "succeed").await.parse().unwrap();
+    let provider = "sandbox".parse().unwrap();
+    let before = world.store.payment(&provider, &reference).await.unwrap().unwrap();
+    world.advance(TimeDelta::minutes(16));
+    let check_at = || text(&world.items(&world.tables.payments)[0], "check_at").to_owned();
+    world.store.check_later(&before, true, world.now()).await.unwrap();
+    let first = check_at();
+    world.advance(TimeDelta::minutes(1));
+    world.store.check_later(&before, true, world.now()).await.unwrap();
+    assert_eq!(check_at(), first, "somebody else looked");
+
+    // Now it is owed back, and overdue.
+    let id = before.reservation_id.unwrap();
+    world.cancel("ann", id.as_str()).await.problem(409);
+    world.hold("bob", &["A1"], "t1").await.expect(201);
+    world.change(reference.as_str(), &json!({"failRefunds": true})).await;
+    world.confirm("ann", "t1", reference.as_str()).await.expect(409);
+    world.advance(TimeDelta::hours(2));
+    let due = check_at();
+    let pending = world.store.payment(&provider, &reference).await.unwrap().unwrap();
+    let pending = domain::payment::Payment { status: domain::payment::Status::Pending, ..pending };
+    world.store.check_later(&pending, true, world.now()).await.unwrap();
+    assert_eq!(check_at(), due, "it is another thing to look at");
+}

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
-    edge::serve(env!("CARGO_PKG_NAME"), receive_payment_webhook::handle).await
+    edge::serve_with_payments(env!("CARGO_PKG_NAME"), receive_payment_webhook::handle).await
 }

@@ -163,21 +163,32 @@ impl App {
         Self { store, invocation: Arc::default(), shared: Arc::new(shared) }
     }
 
-    /// The app of a Lambda function: settings from the environment, clients made once, and what the
-    /// first request would wait for done: the connection to `DynamoDB` is open, or the secrets that
-    /// sign webhooks are here. A function with a queue to write to does not touch `DynamoDB`.
+    /// The app of a Lambda function: settings from the environment, clients made once, and the
+    /// connection to `DynamoDB` open, so that the first request does not pay for it.
     ///
     /// # Errors
     ///
     /// [`MissingSetting`].
     pub async fn on_lambda() -> Result<Self, MissingSetting> {
         let settings = Settings::from_environment()?;
-        let client = crate::aws::dynamodb()?;
-        let store = Store::new(client, settings.tables.clone());
-        let mut clients = Clients::default();
-        if settings.payments.is_some() {
-            clients.secrets_manager = Some(crate::aws::secrets_manager()?);
-        }
+        let store = Store::new(crate::aws::dynamodb()?, settings.tables.clone());
+        store.connect().await;
+        Ok(Self::new(store, Clients::default(), settings, system_clock()))
+    }
+
+    /// The app of a Lambda function that deals with payments. Its secrets are here before the first
+    /// request, too. A function with a queue to write to does not touch `DynamoDB`.
+    ///
+    /// Apart from [`App::on_lambda`], so that the other functions link none of it.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingSetting`].
+    pub async fn on_lambda_with_payments() -> Result<Self, MissingSetting> {
+        let settings = Settings::from_environment()?;
+        let store = Store::new(crate::aws::dynamodb()?, settings.tables.clone());
+        let mut clients =
+            Clients { sqs: None, secrets_manager: Some(crate::aws::secrets_manager()?) };
         if settings.queue_url.is_some() {
             clients.sqs = Some(crate::aws::sqs()?);
         } else {

@@ -33,7 +33,7 @@ pub use log::{Log, Note};
 pub use problem::{Problem, SEAT_TAKEN_DETAIL};
 pub use request::Request;
 pub use response::{Response, accepted, created, ok, ok_or_not_modified};
-pub use serve::{Function, function, serve, serve_events};
+pub use serve::{Function, function, serve, serve_events, serve_with_payments};
 pub use token::{Role, TokenSettings};
 
 /// What a function's `main` fails with.

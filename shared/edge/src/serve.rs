@@ -32,8 +32,29 @@ where
     H: Fn(App, Request) -> F + Sync,
     F: Future<Output = Result<Response, Problem>> + Send,
 {
-    let app = start().await?;
-    let (app, handler) = (&app, &handler);
+    write_logs();
+    run(&App::on_lambda().await?, name, &handler).await
+}
+
+/// The same for a function that deals with payments.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_with_payments<H, F>(name: &'static str, handler: H) -> Result<(), Error>
+where
+    H: Fn(App, Request) -> F + Sync,
+    F: Future<Output = Result<Response, Problem>> + Send,
+{
+    write_logs();
+    run(&App::on_lambda_with_payments().await?, name, &handler).await
+}
+
+async fn run<H, F>(app: &App, name: &'static str, handler: &H) -> Result<(), Error>
+where
+    H: Fn(App, Request) -> F + Sync,
+    F: Future<Output = Result<Response, Problem>> + Send,
+{
     lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<LambdaRequest>| {
         let payload = without_forged_url(event.payload);
         let service = service_fn(move |http| respond(app, name, handler, http));
@@ -43,24 +64,24 @@ where
 }
 
 /// Runs the function that `make` makes of an app until the sandbox ends: one behind a queue, a
-/// stream or a schedule.
+/// stream or a schedule. All of those deal with payments.
 ///
 /// # Errors
 ///
 /// If the environment lacks a setting, or the Runtime API breaks off.
 pub async fn serve_events(make: impl FnOnce(&App) -> Function) -> Result<(), Error> {
-    let function = make(&start().await?);
+    write_logs();
+    let function = make(&App::on_lambda_with_payments().await?);
     lambda_runtime::run(lambda_runtime::service_fn(|event| function(event))).await
 }
 
-async fn start() -> Result<App, Error> {
+fn write_logs() {
     tracing_subscriber::fmt()
         .json()
         .with_max_level(tracing::Level::WARN)
         .with_current_span(false)
         .without_time()
         .init();
-    Ok(App::on_lambda().await?)
 }
 
 /// `handler` as the function of this name, to be called with events of API Gateway.
