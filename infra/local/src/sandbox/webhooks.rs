@@ -17,8 +17,9 @@ use tokio::time::Instant;
 
 use super::account::{Payment, drawn};
 
-/// How long an event takes if nothing is said. With real providers it is about as much.
-const LATE_SECS: u32 = 1;
+/// How long an event takes if nothing is said. With real providers it is about as much. A client that
+/// pays and confirms is there first, so both ways are seen at work.
+const LATE_SECS: u32 = 3;
 
 /// Pauses before an event is sent again. Real providers go on for days.
 const PAUSES_SECS: [u64; 5] = [1, 2, 4, 8, 16];
