@@ -48,5 +48,6 @@ mod razorpay;
 mod replay;
 mod secrets;
 mod seed;
+mod stripe;
 mod tidy;
 mod tokens;

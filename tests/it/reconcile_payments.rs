@@ -185,3 +185,21 @@ async fn a_look_that_comes_second_changes_nothing() {
     world.store.check_later(&pending, true, world.now()).await.unwrap();
     assert_eq!(check_at(), due, "it is another thing to look at");
 }
+
+/// Goal: nothing is given up that nobody could see. Method: the provider is away when a payment's week
+/// is over, and then it turns out to be paid.
+#[tokio::test(start_paused = true)]
+async fn a_payment_is_not_given_up_while_its_provider_is_away() {
+    let world = World::new().await;
+    untold(&world, "succeed").await;
+    world.advance(TimeDelta::days(8));
+    let away = world.with_provider_at("http://127.0.0.1:9");
+    assert!(away.reconcile().await.is_err());
+    let payments = world.items(&world.tables.payments);
+    assert_eq!(text(&payments[0], "payment_status"), "PENDING");
+    world.advance(TimeDelta::days(1));
+    world.reconcile().await.unwrap();
+    assert_eq!(asked(&world), 1);
+    world.refund().await;
+    assert_eq!(balance(&world, REGULAR).refunded, REGULAR, "the show is long over");
+}
