@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::show::Status;
+use lambda_http::{Context, LambdaEvent};
 use local::sandbox::Delivery;
 use serde_json::{Value, json};
 
@@ -291,4 +292,30 @@ async fn money_for_no_reservation_that_we_know_is_parked() {
     world.tell(&now_named).await.expect(200);
     world.process().await;
     assert_eq!(balance(&world, REGULAR).confirmed, REGULAR);
+}
+
+/// Goal: a message is not begun that could be cut off in the middle, which would fail its whole batch.
+/// Method: the function is called when little of its time is left.
+#[tokio::test]
+async fn a_message_that_there_is_no_time_for_is_given_back() {
+    let world = World::new().await;
+    let function = local::functions::by_id("ProcessPaymentEvents", &world.app).unwrap();
+    let stray = json!({"payment": {
+        "provider": "sandbox", "reference": "stray",
+        "outcome": {"known": {
+            "reservation_id": "nobody", "money": {"amount": 5, "currency": "INR"},
+            "progress": "captured",
+        }},
+    }});
+    let event = json!({"Records": [{"messageId": "m1", "body": stray.to_string()}]});
+    for (left_secs, given_back, parked) in
+        [(20, json!([{"itemIdentifier": "m1"}]), 0), (21, json!([]), 5)]
+    {
+        let mut context = Context::default();
+        let deadline = world.now() + TimeDelta::seconds(left_secs);
+        context.deadline = deadline.timestamp_millis().unsigned_abs();
+        let answer = function(LambdaEvent::new(event.clone(), context)).await.unwrap();
+        assert_eq!(answer["batchItemFailures"], given_back, "{left_secs} s left");
+        assert_eq!(balance(&world, parked).parked, parked);
+    }
 }

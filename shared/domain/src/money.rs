@@ -155,6 +155,15 @@ mod tests {
     }
 
     #[test]
+    fn as_much_or_more_of_the_same_currency_covers_an_amount() {
+        let yen = Money::new(500, "JPY".parse().unwrap()).unwrap();
+        for (other, covers) in [(inr(499), false), (inr(500), true), (inr(501), true), (yen, false)]
+        {
+            assert_eq!(inr(500).is_covered_by(other), covers, "{other:?}");
+        }
+    }
+
+    #[test]
     fn a_currency_is_three_capital_letters() {
         for text in ["", "IN", "inr", "INRR", "1NR", "₹"] {
             assert_eq!(text.parse::<Currency>(), Err(MoneyError::Currency), "{text:?}");
