@@ -222,34 +222,34 @@ fn units(halves: u64) -> Value {
 #[derive(Default)]
 struct Metrics {
     definitions: Vec<Value>,
+    alarming: Vec<Value>,
     values: Map<String, Value>,
 }
 
 impl Metrics {
     fn add(&mut self, name: &'static str, unit: &'static str, value: Value) {
-        self.definitions.push(json!({"Name": name, "Unit": unit}));
+        let definition = json!({"Name": name, "Unit": unit});
+        if ALARMING.contains(&name) {
+            self.alarming.push(definition.clone());
+        }
+        self.definitions.push(definition);
         self.values.insert(name.to_owned(), value);
     }
 
     fn line(self, now: Timestamp) -> Map<String, Value> {
         let mut line = self.values;
-        // What there are alarms on is counted over all functions, too.
-        let alarming = self
-            .definitions
-            .iter()
-            .filter(|metric| ALARMING.iter().any(|name| metric["Name"] == **name));
-        let alarming: Vec<&Value> = alarming.collect();
         let mut directives = vec![json!({
             "Namespace": NAMESPACE,
             "Dimensions": [["function"]],
             "Metrics": self.definitions,
         })];
-        if !alarming.is_empty() {
+        // What there are alarms on is counted over all functions, too.
+        if !self.alarming.is_empty() {
             line.insert("service".to_owned(), json!("marquee"));
             directives.push(json!({
                 "Namespace": NAMESPACE,
                 "Dimensions": [["service"]],
-                "Metrics": alarming,
+                "Metrics": self.alarming,
             }));
         }
         let directive = json!({
