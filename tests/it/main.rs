@@ -1,12 +1,14 @@
 //! Marquee, tested through its handlers.
 //!
 //! Each test has a [`world`] of its own: tables in an embedded DynamoDB, a clock that stands still
-//! until it is moved, a sandbox provider. It calls functions by method and path, with the events
-//! that API Gateway sends, and every answer is checked against `openapi.yaml` on the way out.
+//! until it is moved, a queue, a sandbox provider ([`provider`]). It calls functions by method and
+//! path, with the events that API Gateway sends, and every answer is checked against `openapi.yaml`
+//! on the way out. What the provider tells, the queue and the stream move on when the test says so.
 //! Faults are injected below the SDK, at its HTTP connector ([`wire`]).
 //!
-//! One file per endpoint, then the races of the design ([`races`]), the proofs ([`parity`],
-//! [`history`], [`cost`], [`replay`]), and rules about the source ([`tidy`]).
+//! One file per function, then the races of the design ([`races`], [`money`]), the proofs
+//! ([`parity`], [`history`], [`cost`], [`replay`]; [`books`] has what must hold at any time), and
+//! rules about the source ([`tidy`]).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that failed")]
 
