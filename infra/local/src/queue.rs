@@ -143,19 +143,15 @@ struct Message {
 #[derive(Deserialize)]
 #[serde(rename_all_fields = "PascalCase", deny_unknown_fields)]
 enum Request {
-    SendMessage { message_body: String, delay_seconds: Option<u32> },
+    SendMessage { message_body: String },
     ReceiveMessage(Receive),
-    DeleteMessage { receipt_handle: String },
     DeleteMessageBatch { entries: Vec<Deletion> },
-    ChangeMessageVisibility { receipt_handle: String, visibility_timeout: u32 },
-    GetQueueAttributes { attribute_names: Vec<String> },
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Receive {
     max_number_of_messages: Option<usize>,
-    visibility_timeout: Option<u32>,
     #[serde(default)]
     message_system_attribute_names: Vec<String>,
 }
@@ -195,14 +191,8 @@ impl State {
         let request: Request =
             serde_json::from_value(json!({operation: parameters})).map_err(invalid)?;
         match request {
-            Request::SendMessage { message_body, delay_seconds } => {
-                self.send(queue, message_body, delay_seconds.unwrap_or(0), now)
-            }
+            Request::SendMessage { message_body } => Ok(self.send(queue, message_body, now)),
             Request::ReceiveMessage(request) => self.receive(queue, &settings, &request, now),
-            Request::DeleteMessage { receipt_handle } => {
-                self.delete(queue, &receipt_handle);
-                Ok(json!({}))
-            }
             Request::DeleteMessageBatch { entries } => {
                 let mut deleted = Vec::new();
                 for Deletion { id, receipt_handle } in entries {
@@ -211,27 +201,10 @@ impl State {
                 }
                 Ok(json!({"Successful": deleted, "Failed": []}))
             }
-            Request::ChangeMessageVisibility { receipt_handle, visibility_timeout } => {
-                let message = self.in_flight(queue, &receipt_handle, now)?;
-                message.visible_at = now + secs(visibility_timeout);
-                Ok(json!({}))
-            }
-            Request::GetQueueAttributes { attribute_names } => {
-                self.attributes(queue, &attribute_names, now)
-            }
         }
     }
 
-    fn send(
-        &mut self,
-        queue: &str,
-        body: String,
-        delay_secs: u32,
-        now: Timestamp,
-    ) -> Result<Value, Refusal> {
-        if delay_secs > 900 {
-            return Err(invalid(format!("DelaySeconds must be 0 to 900, not {delay_secs}")));
-        }
+    fn send(&mut self, queue: &str, body: String, now: Timestamp) -> Value {
         self.sent += 1;
         let id = format!("message-{}", self.sent);
         self.messages.push(Message {
@@ -239,10 +212,10 @@ impl State {
             queue: queue.to_owned(),
             body,
             sent_at: now,
-            visible_at: now + secs(delay_secs),
+            visible_at: now,
             receives: 0,
         });
-        Ok(json!({"MessageId": id}))
+        json!({"MessageId": id})
     }
 
     /// Shows the next messages, and hides them for a while. One that was received often enough goes
@@ -258,7 +231,7 @@ impl State {
         if !(1..=10).contains(&most) {
             return Err(invalid(format!("MaxNumberOfMessages must be 1 to 10, not {most}")));
         }
-        let hidden_secs = request.visibility_timeout.unwrap_or(settings.visibility_timeout_secs);
+        let hidden = TimeDelta::seconds(settings.visibility_timeout_secs.into());
         let mut received = Vec::new();
         for message in &mut self.messages {
             if message.queue != queue || message.visible_at > now || received.len() == most {
@@ -271,7 +244,7 @@ impl State {
                 }
                 _another_receive_is_allowed => {
                     message.receives += 1;
-                    message.visible_at = now + secs(hidden_secs);
+                    message.visible_at = now + hidden;
                     received.push(message.shown(&request.message_system_attribute_names));
                 }
             }
@@ -283,29 +256,6 @@ impl State {
     /// nothing, and is no error.
     fn delete(&mut self, queue: &str, receipt: &str) {
         self.messages.retain(|message| message.queue != queue || message.receipt() != receipt);
-    }
-
-    fn in_flight(
-        &mut self,
-        queue: &str,
-        receipt: &str,
-        now: Timestamp,
-    ) -> Result<&mut Message, Refusal> {
-        let mut hidden = self.messages.iter_mut().filter(|message| message.visible_at > now);
-        let found = hidden.find(|message| message.queue == queue && message.receipt() == receipt);
-        found.ok_or_else(|| Refusal {
-            code: "AWS.SimpleQueueService.MessageNotInflight",
-            message: format!("{receipt} is not in flight"),
-        })
-    }
-
-    fn attributes(&self, queue: &str, asked: &[String], now: Timestamp) -> Result<Value, Refusal> {
-        if asked != ["ApproximateNumberOfMessages"] {
-            return Err(invalid(format!("a desk does not know {asked:?} of a queue")));
-        }
-        let visible = self.messages.iter().filter(|message| message.visible_at <= now);
-        let count = visible.filter(|message| message.queue == queue).count();
-        Ok(json!({"Attributes": {"ApproximateNumberOfMessages": count.to_string()}}))
     }
 }
 
@@ -329,10 +279,6 @@ impl Message {
             "Attributes": attributes,
         })
     }
-}
-
-fn secs(count: u32) -> TimeDelta {
-    TimeDelta::seconds(count.into())
 }
 
 /// The URL of the queue of this name.
