@@ -5,7 +5,7 @@ use domain::payment::{Outcome, Progress, Report};
 use domain::reservation::Command;
 use domain::settlement::Origin;
 use edge::{App, Note, Problem, Request, Response, ok, view};
-use store::Settled;
+use store::{Fault, Settled};
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -44,15 +44,14 @@ pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
         },
     };
     // Written down before anybody can pay it, so that a payment nobody tells of is asked for.
-    let held = reservation.clone();
     match app.settle(reservation, &report, Origin::Customer, request.now).await? {
         Settled::Processing(reservation) => {
             Ok(ok(&view::checkout(payments.name(), &checkout, &reservation)))
         }
-        // It was tried, and can be tried again with another card.
-        Settled::Declined => Ok(ok(&view::checkout(payments.name(), &checkout, &held))),
         Settled::Booked { .. } | Settled::BookedBefore(_) => Err(Problem::AlreadyConfirmed),
         Settled::NotBooked { reason, .. } | Settled::Returned { reason, .. } => Err(reason.into()),
         Settled::Mismatch => Err(Problem::PaymentMismatch),
+        // What is in progress is not declined, not even by an earlier try.
+        Settled::Declined => Err(Problem::TryAgain(Fault::Contended)),
     }
 }
