@@ -5,12 +5,15 @@
 //!    ├──cancel──▶ Cancelled
 //!    ├──expire──▶ Expired ─┐ confirm late: a payment that came after the end
 //!    └──fail────▶ Failed ──┴─▶ Confirmed   and took every seat again
+//!                 Expired and Failed can fail (again): another payment goes back
 //! ```
 
+use crate::email::EmailAddress;
 use crate::id::{HoldToken, PaymentReference, Provider, ReservationId, SeatId, SectionId};
 use crate::id::{SeatType, ShowId, UserId};
 use crate::money::Money;
 use crate::payment::{self, RefundReason};
+use crate::ticket::Entry;
 use crate::time::Timestamp;
 
 /// Where a reservation is in its life.
@@ -71,13 +74,13 @@ impl Status {
             (Self::Pending, Command::Cancel) if live => Ok(Self::Cancelled),
             (Self::Confirmed, Command::Cancel) => Ok(Self::Cancelled),
             (Self::Pending, Command::Expire) if !live => Ok(Self::Expired),
-            (Self::Pending | Self::Expired, Command::Fail) => Ok(Self::Failed),
+            (Self::Pending | Self::Expired | Self::Failed, Command::Fail) => Ok(Self::Failed),
 
             (Self::Pending, Command::Expire | Command::ConfirmLate) => Err(Refusal::StillHeld),
             (Self::Pending, Command::Confirm | Command::Cancel)
             | (
                 Self::Expired | Self::Failed,
-                Command::Confirm | Command::Cancel | Command::Expire | Command::Fail,
+                Command::Confirm | Command::Cancel | Command::Expire,
             ) => Err(Refusal::HoldExpired),
             (
                 Self::Confirmed,
@@ -119,6 +122,8 @@ pub struct Reservation {
     pub id: ReservationId,
     /// Whose it is.
     pub user_id: UserId,
+    /// Where to write to them, as their token said when they held. Nobody else is shown it.
+    pub email: Option<EmailAddress>,
     /// The client's idempotency key.
     pub hold_token: HoldToken,
     /// Of which show.
@@ -143,6 +148,8 @@ pub struct Reservation {
     pub cancelled_at: Option<Timestamp>,
     /// The payment it last heard of.
     pub payment: Option<PaymentSummary>,
+    /// When and where its ticket was scanned.
+    pub entry: Option<Entry>,
 }
 
 impl Reservation {
@@ -152,12 +159,28 @@ impl Reservation {
         now < self.expires_at
     }
 
-    /// What it counts as at `now`: a hold that ended is EXPIRED, whether or not it was swept.
+    /// What it counts as at `now`: a hold that ended is over, whether or not it was swept.
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> Status {
         match self.status {
-            Status::Pending if !self.is_live_at(now) => Status::Expired,
+            Status::Pending if self.is_live_at(now) => Status::Pending,
+            Status::Pending | Status::Expired => self.end(),
             status => status,
+        }
+    }
+
+    /// What its hold's end makes of it: FAILED if a payment was tried and its money did not come
+    /// or does not stay, EXPIRED else.
+    #[must_use]
+    pub fn end(&self) -> Status {
+        match self.payment.as_ref().map(|payment| payment.status) {
+            Some(
+                payment::Status::Failed | payment::Status::RefundDue | payment::Status::Refunded,
+            ) => Status::Failed,
+            None
+            | Some(payment::Status::Pending | payment::Status::Parked | payment::Status::Success) => {
+                Status::Expired
+            }
         }
     }
 
@@ -186,23 +209,28 @@ impl Reservation {
         self.status == Status::Confirmed && self.has_heard_of(provider, reference)
     }
 
-    /// Whether a payment that goes back ends it at `now`: not what is over by a payment, a
-    /// cancellation or a booking already.
+    /// Whether a payment that goes back ends it at `now`, or would have: not what is booked or
+    /// cancelled. Whether its end was written down before makes no difference.
     #[must_use]
     pub fn can_fail_at(&self, now: Timestamp) -> bool {
         self.status.apply(Command::Fail, self.is_live_at(now)).is_ok()
     }
 
     /// How it ends if it is cancelled at `now` for `reason`: the new status, or why not. A customer
-    /// cannot cancel a booking once the show has begun.
+    /// cannot cancel a booking once the show has begun or they went in.
     ///
     /// # Errors
     ///
     /// [`CancelRefusal`].
     pub fn cancel_at(&self, reason: RefundReason, now: Timestamp) -> Result<Status, CancelRefusal> {
-        let has_closed = reason == RefundReason::BookingCancelled && self.show_starts_at <= now;
+        let is_customers = reason == RefundReason::BookingCancelled;
         match self.status.apply(Command::Cancel, self.is_live_at(now)) {
-            Ok(_) if self.status == Status::Confirmed && has_closed => {
+            Ok(_) if is_customers && self.entry.is_some() => Err(CancelRefusal::Entered),
+            Ok(_)
+                if is_customers
+                    && self.status == Status::Confirmed
+                    && self.show_starts_at <= now =>
+            {
                 Err(CancelRefusal::ShowBegun)
             }
             Ok(status) => Ok(status),
@@ -223,6 +251,8 @@ pub enum CancelRefusal {
     HoldExpired,
     /// The show has begun.
     ShowBegun,
+    /// Its ticket was scanned.
+    Entered,
 }
 
 #[cfg(test)]
@@ -266,6 +296,8 @@ mod tests {
                 (S::Expired, C::Fail, false, S::Failed),
                 (S::Failed, C::ConfirmLate, true, S::Confirmed),
                 (S::Failed, C::ConfirmLate, false, S::Confirmed),
+                (S::Failed, C::Fail, true, S::Failed),
+                (S::Failed, C::Fail, false, S::Failed),
             ]
         );
     }

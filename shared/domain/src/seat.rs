@@ -137,6 +137,28 @@ impl Seat {
         }
     }
 
+    /// Whose hold is over if this seat became `after`, and since when.
+    ///
+    /// Somebody else's claim on a held seat says that the hold had ended, whatever our clock says. An
+    /// item that is gone says so only if it was swept, at `swept_at`, when its time had come: else it
+    /// was released by hand, and whoever did that wrote it down.
+    #[must_use]
+    pub fn hold_ended_by(
+        &self,
+        after: &Self,
+        swept_at: Option<Timestamp>,
+    ) -> Option<(&ReservationId, Timestamp)> {
+        let Self::Held { reservation, expires_at } = self else { return None };
+        let ended = match after {
+            Self::Available => swept_at.is_some_and(|at| *expires_at <= at),
+            Self::Held { reservation: next, .. } | Self::Booked { reservation: next } => {
+                next != reservation
+            }
+            Self::Blocked => true,
+        };
+        ended.then_some((reservation, *expires_at))
+    }
+
     /// The seat as it counts at `now`: a hold that ended is already `Available`.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> Self {
@@ -254,6 +276,28 @@ mod tests {
         check(&booked("theirs"), &cancel, 99, Err(Refusal::Booked));
         check(&held("ours", 100), &cancel, 99, Err(Refusal::Held { until: at(100) }));
         check(&Seat::Available, &cancel, 99, Ok(Seat::Available));
+    }
+
+    #[test]
+    fn a_hold_is_over_when_its_item_is_swept_or_somebody_else_has_the_seat() {
+        let seat = held("ours", 100);
+        let ended = |after: &Seat, swept_at: Option<i64>| {
+            let ended = seat.hold_ended_by(after, swept_at.map(at));
+            ended.map(|(id, at)| (id.clone(), at.timestamp()))
+        };
+        let over = Some((id("ours"), 100));
+        assert_eq!(ended(&Seat::Available, Some(99)), None, "its time had not come");
+        assert_eq!(ended(&Seat::Available, Some(100)), over);
+        assert_eq!(ended(&Seat::Available, None), None, "it was released by hand");
+        for next in [held("theirs", 400), booked("theirs"), Seat::Blocked] {
+            assert_eq!(ended(&next, None), over, "{next:?}");
+        }
+        for next in [held("ours", 400), booked("ours")] {
+            assert_eq!(ended(&next, None), None, "{next:?}");
+        }
+        for seat in [Seat::Available, booked("ours"), Seat::Blocked] {
+            assert_eq!(seat.hold_ended_by(&Seat::Available, Some(at(120))), None, "{seat:?}");
+        }
     }
 
     #[test]

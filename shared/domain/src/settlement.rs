@@ -127,6 +127,8 @@ impl Case<'_> {
     fn obstacle(&self, reservation: &Reservation) -> Option<RefundReason> {
         let late = match reservation.status_at(self.now) {
             Status::Confirmed => return Some(RefundReason::SecondPayment),
+            // The house cancelled it, or the customer did; the show's end is the better reason.
+            Status::Cancelled if self.show_cancelled => return Some(RefundReason::ShowCancelled),
             Status::Cancelled => return Some(RefundReason::PaidAfterCancel),
             Status::Pending => false,
             Status::Expired | Status::Failed => true,
@@ -193,6 +195,8 @@ mod tests {
             confirmed_at: None,
             cancelled_at: None,
             payment: None,
+            email: None,
+            entry: None,
         }
     }
 
