@@ -101,6 +101,12 @@ impl PriceList {
         Some(Money::new(minor, self.currency).expect("prices are checked when the list is made"))
     }
 
+    /// What the prices are in.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.currency
+    }
+
     /// Every seat type with its price, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&SeatType, Money)> {
         self.minor.keys().filter_map(|seat_type| Some((seat_type, self.of(seat_type)?)))
