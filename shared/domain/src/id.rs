@@ -129,6 +129,18 @@ id! {
     /// A payment provider: `sandbox`, `stripe`, `razorpay`.
     Provider
 }
+id! {
+    /// Something that happened, as other systems are told of it.
+    EventId
+}
+id! {
+    /// Somebody who is told of events.
+    SubscriptionId
+}
+id! {
+    /// The idempotency key of a scan, chosen by the scanner.
+    ScanId
+}
 
 /// Who is asking: the token's `sub`. Any text, so it must stand last in a key or alone.
 #[derive(

@@ -8,7 +8,8 @@
 //!
 //! Read in this order: [`limits`], [`id`], [`money`], [`time`]; then the cinema: [`catalog`],
 //! [`layout`], [`show`], [`search`]; then the sale: [`seats`], [`seat`], [`reservation`],
-//! [`payment`], [`settlement`].
+//! [`payment`], [`settlement`]; then what comes of it: [`cancellation`] of a show, [`ticket`],
+//! [`event`], [`subscription`].
 //!
 //! **Invariant:** this crate names no AWS, HTTP or async crate in its `Cargo.toml`.
 
@@ -28,3 +29,9 @@ pub mod reservation;
 pub mod seat;
 pub mod seats;
 pub mod settlement;
+
+pub mod cancellation;
+pub mod email;
+pub mod event;
+pub mod subscription;
+pub mod ticket;

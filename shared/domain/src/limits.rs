@@ -91,8 +91,65 @@ pub const PAYMENT_CHECK_EVERY_SECS_MAX: i64 = 24 * 60 * 60;
 /// second, and an on-sale makes thousands of payments a second.
 pub const PAYMENT_CHECK_SHARDS: u8 = 16;
 
-/// A settlement writes the payment, the reservation and every seat in one transaction.
-const _: () = assert!(SEATS_PER_HOLD_MAX + 2 <= TRANSACTION_STEPS_MAX);
+/// Seconds after a show was cancelled from which no function sells it any more: a function's copy of
+/// the show is 5 seconds old at most, and the longest of those that book ends within 240.
+pub const SWEEP_SETTLES_AFTER_SECS: i64 = 5 * 60;
+
+/// Seconds between two passes of a sweep that leaves something over, at most: what SQS delays.
+pub const SWEEP_AGAIN_SECS_MAX: i64 = 15 * 60;
+
+/// Claims on seats that a sweep reads at once. Each costs it two calls at most, so that a page takes
+/// some seconds.
+pub const SWEEP_PAGE_CLAIMS: usize = 100;
+
+/// Characters of an e-mail address (RFC 5321, section 4.5.3.1.3: a path of 256 has two brackets).
+pub const EMAIL_CHARS_MAX: usize = 254;
+
+/// Characters of an e-mail address before its `@` (RFC 5321, section 4.5.3.1.1).
+pub const EMAIL_NAME_CHARS_MAX: usize = 64;
+
+/// Characters of a gate's name: what fits on a sign.
+pub const GATE_CHARS_MAX: usize = 64;
+
+/// Seconds after an entry in which its scan counts as told again: as long as a scanner tries whose
+/// answer was lost. Later it is another one, by a scanner that counts from 1 again.
+pub const SCAN_RETRY_SECS: i64 = 120;
+
+/// Characters of an address that events are sent to. Longer ones are refused by many servers.
+pub const SUBSCRIBER_URL_CHARS_MAX: usize = 2_048;
+
+/// Subscriptions at once. Every event is put on the queue once for each.
+pub const SUBSCRIPTIONS_MAX: usize = 20;
+
+/// Seconds for which an event is kept, to be told again: long enough to mend a system that was away
+/// over the holidays.
+pub const EVENT_KEPT_SECS: i64 = 30 * 24 * 60 * 60;
+
+/// Seconds after which the log of events lists what was recorded. A write that is throttled at each
+/// try takes 18, clocks differ by 2, and the index may lag: what appeared before a place that was
+/// given out, its reader would never see.
+pub const EVENT_LOG_SETTLES_AFTER_SECS: i64 = 30;
+
+/// Partitions of the log of events. One takes 1,000 write units a second.
+pub const EVENT_LOG_SHARDS: u8 = 8;
+
+/// The longest pauses before the second try of a delivery, the third and so on, in seconds: soon for a
+/// restart, later for a day off (Standard Webhooks, "Deliverability and reliability").
+pub const DELIVERY_PAUSES_SECS: [u64; 6] = [5, 300, 1_800, 7_200, 18_000, 36_000];
+
+/// The longest pause of all.
+pub const DELIVERY_PAUSE_SECS_MAX: u64 = 12 * 60 * 60;
+
+/// Seconds of failure after which a subscriber is told of nothing any more, and of trying after which
+/// an event is given up: a long weekend, and a day to notice.
+pub const DELIVERY_GIVEN_UP_AFTER_SECS: i64 = 5 * 24 * 60 * 60;
+
+/// Seconds for which a secret that was replaced still signs, so that its subscriber can change over.
+pub const SIGNING_SECRET_OVERLAP_SECS: i64 = 24 * 60 * 60;
+
+/// A settlement writes the payment, the reservation and every seat in one transaction; the end of a
+/// booking whose show is cancelled counts itself, besides.
+const _: () = assert!(SEATS_PER_HOLD_MAX + 3 <= TRANSACTION_STEPS_MAX);
 /// An extension never shortens a hold.
 const _: () = assert!(HOLD_EXTENDED_FACTOR >= 1);
 /// A whole hold at the dearest price does not overflow.
@@ -106,3 +163,6 @@ const _: () =
     assert!(PAYMENT_CHECK_AFTER_SECS >= HOLD_TTL_SECS as i64 * HOLD_EXTENDED_FACTOR as i64);
 /// A default page is a legal page.
 const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);
+/// An event that is still being delivered is kept.
+const _: () =
+    assert!(DELIVERY_GIVEN_UP_AFTER_SECS + DELIVERY_PAUSE_SECS_MAX as i64 <= EVENT_KEPT_SECS);
