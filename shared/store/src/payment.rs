@@ -230,15 +230,6 @@ pub(crate) fn read(found: Item) -> Result<Payment, Fault> {
     })
 }
 
-/// The payment that an image in the table's stream is of.
-///
-/// # Errors
-///
-/// [`Fault::Corrupt`].
-pub fn payment_in(image: serde_dynamo::Item) -> Result<Payment, Fault> {
-    read(image.into())
-}
-
 impl Store {
     /// One payment, if it is known. Costs one consistent read of one item (1 unit).
     ///
