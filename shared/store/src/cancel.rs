@@ -108,7 +108,10 @@ impl Store {
         let id = reservation.id.clone();
         let booked = reservation.status == Status::Confirmed;
         let set = [(":status", value(&status)), (":now", instant(now))];
-        let only = reservations::if_unchanged(reservation, set);
+        let mut only = reservations::if_unchanged(reservation, set);
+        if reservation.entry.is_none() {
+            only = reservations::if_outside(only);
+        }
         let key = reservations::key(&id);
         let table = &self.tables.reservations;
         let (command, if_ours) = if booked {
@@ -118,6 +121,9 @@ impl Store {
         };
 
         let mut txn = Txn::new(self);
+        if reason == RefundReason::ShowCancelled {
+            txn = txn.counted(reservation, booked);
+        }
         let payment = reservation.payment.as_ref().filter(|_| booked);
         if let Some(payment) = payment {
             let owed = (":payment_status", value(&payment::Status::RefundDue));

@@ -24,8 +24,8 @@ impl Store {
     /// whether this is news.
     ///
     /// Safe to repeat, and safe beside a settlement or cancellation. Costs two reads and one
-    /// transaction (2 write units for the payment, 2 for the reservation); a booking costs its
-    /// cancellation too.
+    /// transaction (2 write units for the payment, 2 for the reservation, 2 for the cancellation of
+    /// a show that counts it); a booking costs its cancellation too.
     ///
     /// # Errors
     ///
@@ -100,6 +100,12 @@ impl Store {
             );
             let key = reservations::key(&reservation.id);
             txn = txn.update(&self.tables.reservations, key, SET_SHOWN, shown, |_| Ok(()));
+            // Only the sweep ends bookings for this reason.
+            if payment.refund_reason == Some(RefundReason::ShowCancelled)
+                && reservation.confirmed_at.is_some()
+            {
+                txn = txn.counted_refund(reservation, payment.money);
+            }
         }
         txn.commit().await
     }

@@ -1,10 +1,12 @@
 //! Settle: carry out what the domain decides about a payment, in one transaction.
 
+use domain::id::ShowId;
 use domain::payment::{self, Progress, RefundReason};
 use domain::reservation::Command::{Confirm, ConfirmLate, Fail};
 use domain::reservation::{self, PaymentSummary, Reservation, Status};
 use domain::seat::{self, Seat};
 use domain::settlement::{Case, Decision};
+use domain::show;
 use domain::time::Timestamp;
 
 use self::steps::{Refused, SET_CONFIRMED, SET_EXTENDED, SET_FAILED, changed, summary, unchanged};
@@ -89,14 +91,15 @@ impl Store {
         mut reservation: Reservation,
         case: &Case<'_>,
     ) -> Result<Settled, Fault> {
+        let mut case = *case;
         let mut decision = case.decide(&reservation);
         for _ in 0..DECISIONS_MAX {
-            let refused = match self.carry_out(&mut reservation, decision, case).await {
+            let refused = match self.carry_out(&mut reservation, decision, &case).await {
                 Ok(settled) => return Ok(settled),
                 Err(Aborted::Fault(fault)) => return Err(fault),
                 Err(Aborted::Refused(refused)) => refused,
             };
-            let before = |refused| before(refused, &reservation, case);
+            let before = |refused| before(refused, &reservation, &case);
             if let Some(settled) = refused.iter().find_map(before) {
                 return Ok(settled);
             }
@@ -104,10 +107,19 @@ impl Store {
                 without_its_seats(decision, &reservation, case.now)?
             } else {
                 reservation = self.changed(&reservation).await?;
+                if reservation.status == Status::Cancelled && !case.show_cancelled {
+                    case.show_cancelled = self.is_cancelled(&reservation.show_id).await?;
+                }
                 case.decide(&reservation)
             };
         }
         Err(Fault::Contended)
+    }
+
+    /// Whether a show was cancelled, since somebody cancelled a reservation of it.
+    async fn is_cancelled(&self, show: &ShowId) -> Result<bool, Fault> {
+        let show = self.show(show).await?;
+        Ok(show.is_some_and(|show| show.status == show::Status::Cancelled))
     }
 
     async fn carry_out(

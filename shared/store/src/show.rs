@@ -35,8 +35,16 @@ struct Record {
     show_status: Status,
 }
 
+/// Opens or stops the sales of a show.
+pub(crate) const SET_STATUS: &str = "SET show_status = :status";
+
 fn partition(id: &ShowId) -> String {
     format!("SHOW#{id}")
+}
+
+/// The key of a show.
+pub(crate) fn key(id: &ShowId) -> Item {
+    item([("pk", string(partition(id))), ("sk", string("SHOW"))])
 }
 
 fn city_date(city: &CityId, date: NaiveDate) -> String {
@@ -90,8 +98,7 @@ impl Store {
     ///
     /// [`Fault`].
     pub async fn show(&self, id: &ShowId) -> Result<Option<Show>, Fault> {
-        let key = item([("pk", string(partition(id))), ("sk", string("SHOW"))]);
-        self.catalog_item(key).await?.map(read).transpose()
+        self.catalog_item(key(id)).await?.map(read).transpose()
     }
 
     /// The shows of a city's day, by start. Costs one query (and one more per MB, which is some
