@@ -1,8 +1,9 @@
 //! The only crate that speaks `DynamoDB`: keys, conditions, transactions, readers.
 //!
-//! An entity has one file (`seat`, `reservation`, `payment`, `show`, `catalog`) with its
-//! key, its attributes, its conditions and its reader. A use case has one file (`hold`,
-//! `settle`, `cancel`, `refund`, `block`, `seat_map`) and says in its doc comment what it costs.
+//! An entity has one file (`seat`, `reservation`, `payment`, `show`, `catalog`, `event`,
+//! `subscription`) with its key, its attributes, its conditions and its reader. A use case has one
+//! file (`hold`, `settle`, `cancel`, `expire`, `refund`, `show_cancellation`, `ticket`, `block`,
+//! `seat_map`) and says in its doc comment what it costs. `image` reads what streams tell.
 //! Everything that writes goes through `txn`, where a step and the reading of its refusal are
 //! added together.
 //!
@@ -27,23 +28,35 @@ mod reservation;
 mod seat;
 mod show;
 
+mod event;
+mod image;
+mod subscription;
+
 mod block;
 mod cancel;
+mod expire;
 mod hold;
 mod refund;
 mod seat_map;
 mod settle;
+mod show_cancellation;
+mod ticket;
 
 pub use block::BlockError;
 pub use cancel::{CancelError, Cancelled};
 pub use catalog::PutLayoutError;
+pub use event::{EventPosition, RecordedEvent};
+pub use expire::Expiry;
 pub use fault::Fault;
 pub use hold::HoldError;
+pub use image::Image;
 pub use meter::Meter;
-pub use payment::payment_in;
 pub use reservation::{Page, Position};
 pub use seat_map::TakenSeat;
 pub use settle::Settled;
+pub use show_cancellation::ClaimsPage;
+pub use subscription::SubscribeError;
+pub use ticket::EnterError;
 
 /// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +69,8 @@ pub struct Tables {
     pub reservations: String,
     /// Payments.
     pub payments: String,
+    /// What happened, and who is told.
+    pub events: String,
 }
 
 /// The tables, and a count of what using them costs. Cheap to clone.

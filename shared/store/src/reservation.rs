@@ -2,11 +2,14 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
+use domain::email::EmailAddress;
+use domain::id::ScanId;
 use domain::id::{HoldToken, PaymentReference, Provider, ReservationId, SeatId, SectionId};
 use domain::id::{SeatType, ShowId, UserId};
 use domain::money::{Currency, Money};
 use domain::payment;
 use domain::reservation::{PaymentSummary, PricedSeat, Reservation, Status};
+use domain::ticket::{Entry, Gate};
 use domain::time::Timestamp;
 use domain::time::{as_text, as_text_option};
 
@@ -24,12 +27,18 @@ pub(crate) const IF_ABSENT: &str = "attribute_not_exists(pk)";
 /// once, the last one written is shown.)
 const IF_UNCHANGED: &str = "reservation_status = :from AND expires_at = :expires_at";
 
+/// [`IF_UNCHANGED`], and nobody went in with its ticket.
+const IF_UNCHANGED_AND_OUTSIDE: &str = "reservation_status = :from AND expires_at = :expires_at \
+     AND attribute_not_exists(entered_at)";
+
 /// A reservation as it is stored. With ten seats and ids of usual length it stays below the 1 KB of
 /// one write unit; ids of 128 characters can make it two.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Record {
     pk: String,
     user_id: UserId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<EmailAddress>,
     hold_token: HoldToken,
     show_id: ShowId,
     #[serde(with = "as_text")]
@@ -53,6 +62,14 @@ struct Record {
     payment_reference: Option<PaymentReference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payment_status: Option<payment::Status>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "as_text_option")]
+    entered_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entered_gate: Option<Gate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entered_scan_id: Option<ScanId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entered_by: Option<UserId>,
 }
 
 /// Seats that differ only in their names. Nearly every reservation has one group.
@@ -80,6 +97,11 @@ pub(crate) fn if_unchanged<const N: usize>(
     If::new(IF_UNCHANGED, decided_upon).with(set)
 }
 
+/// The same for one that only takes place if its ticket was not scanned in between.
+pub(crate) fn if_outside(only: If) -> If {
+    only.only(IF_UNCHANGED_AND_OUTSIDE)
+}
+
 /// The item of a reservation.
 pub(crate) fn item_of(reservation: &Reservation) -> Item {
     let mut seats: Vec<SeatGroup> = Vec::with_capacity(1);
@@ -99,10 +121,11 @@ pub(crate) fn item_of(reservation: &Reservation) -> Item {
             }),
         }
     }
-    let payment = reservation.payment.clone();
+    let (payment, entry) = (reservation.payment.clone(), reservation.entry.clone());
     to_item(&Record {
         pk: format!("RESERVATION#{}", reservation.id),
         user_id: reservation.user_id.clone(),
+        email: reservation.email.clone(),
         hold_token: reservation.hold_token.clone(),
         show_id: reservation.show_id.clone(),
         show_starts_at: reservation.show_starts_at,
@@ -118,6 +141,10 @@ pub(crate) fn item_of(reservation: &Reservation) -> Item {
         payment_provider: payment.as_ref().map(|payment| payment.provider.clone()),
         payment_reference: payment.as_ref().map(|payment| payment.reference.clone()),
         payment_status: payment.map(|payment| payment.status),
+        entered_at: entry.as_ref().map(|entry| entry.at),
+        entered_gate: entry.as_ref().map(|entry| entry.gate.clone()),
+        entered_scan_id: entry.as_ref().map(|entry| entry.scan_id.clone()),
+        entered_by: entry.map(|entry| entry.by),
     })
 }
 
@@ -145,9 +172,18 @@ pub(crate) fn read(found: Item) -> Result<Reservation, Fault> {
         (None, None, None) => None,
         _incomplete => return Err(broken("payment_reference")),
     };
+    let entry =
+        match (record.entered_at, record.entered_gate, record.entered_scan_id, record.entered_by) {
+            (Some(at), Some(gate), Some(scan_id), Some(by)) => {
+                Some(Entry { at, gate, scan_id, by })
+            }
+            (None, None, None, None) => None,
+            _incomplete => return Err(broken("entered_at")),
+        };
     Ok(Reservation {
         id: id.ok_or_else(|| broken("pk"))?,
         user_id: record.user_id,
+        email: record.email,
         hold_token: record.hold_token,
         show_id: record.show_id,
         show_starts_at: record.show_starts_at,
@@ -160,6 +196,7 @@ pub(crate) fn read(found: Item) -> Result<Reservation, Fault> {
         confirmed_at: record.confirmed_at,
         cancelled_at: record.cancelled_at,
         payment,
+        entry,
     })
 }
 
