@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chrono::SubsecRound as _;
-use domain::limits::HOLD_TTL_SECS;
+use chrono::{SubsecRound as _, TimeDelta};
+use domain::limits::{EVENT_LOG_SETTLES_AFTER_SECS, HOLD_TTL_SECS, SWEEP_SETTLES_AFTER_SECS};
 use domain::time::{HoldTerms, Timestamp};
 use store::{Store, Tables};
 
+use crate::aws::Clients;
 use crate::cache::Cache;
 use crate::catalog::Caches;
 use crate::log::{Invocation, Log, Note};
@@ -36,10 +37,40 @@ pub struct Settings {
     pub tokens: Option<TokenSettings>,
     /// Which payment provider, and where. Only functions that deal with payments need it.
     pub payments: Option<payment::Settings>,
-    /// Where payment events are put, by its URL. Only the function that receives them needs it.
-    pub queue_url: Option<String>,
+    /// The queues that a function puts something on.
+    pub queues: QueueUrls,
+    /// The name of the bus that other systems hear of events by.
+    pub event_bus: Option<String>,
+    /// Whom customers get letters from. Without it they get none.
+    pub email_from: Option<String>,
+    /// What signs tickets.
+    pub ticket_secret: Option<String>,
+    /// What signed tickets before it, some of which are still out there.
+    pub previous_ticket_secret: Option<String>,
+    /// Whether subscribers may be on this very machine, as they are on a desk.
+    pub allows_loopback: bool,
+    /// How long after it was recorded an event is listed. Elsewhere than on a desk, machines record at
+    /// once, and the index lags.
+    pub log_settles_after: TimeDelta,
+    /// How long after a show was cancelled no function sells it any more.
+    pub sweep_settles_after: TimeDelta,
     /// Takes the line about each invocation.
     pub log: Log,
+}
+
+/// The URLs of the queues that a function puts something on; of the others it knows nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueUrls {
+    /// What payment providers tell.
+    pub payment_events: Option<String>,
+    /// Pages of the sweep of a cancelled show.
+    pub show_cancellations: Option<String>,
+    /// Events on their way to subscribers.
+    pub event_deliveries: Option<String>,
+    /// Events that a customer is written about.
+    pub emails: Option<String>,
+    /// Records of streams that make no sense.
+    pub records_failed: Option<String>,
 }
 
 /// A setting that is missing or malformed.
@@ -95,17 +126,35 @@ impl Settings {
                 secrets: SecretSource::Managed { id: need("PAYMENT_SECRET_ID")? },
             }),
         };
+        let ticket_secret = |name| match find(name) {
+            Some(secret) if secret.len() < 32 => Err(MissingSetting(name)),
+            secret => Ok(secret),
+        };
         Ok(Self {
             tables: Tables {
                 catalog: need("CATALOG_TABLE")?,
                 seats: need("SEATS_TABLE")?,
                 reservations: need("RESERVATIONS_TABLE")?,
                 payments: need("PAYMENTS_TABLE")?,
+                events: need("EVENTS_TABLE")?,
             },
             hold_terms: HoldTerms::of_secs(hold_secs),
             tokens,
             payments,
-            queue_url: find("PAYMENT_EVENTS_QUEUE_URL"),
+            queues: QueueUrls {
+                payment_events: find("PAYMENT_EVENTS_QUEUE_URL"),
+                show_cancellations: find("SHOW_CANCELLATIONS_QUEUE_URL"),
+                event_deliveries: find("EVENT_DELIVERIES_QUEUE_URL"),
+                emails: find("EMAILS_QUEUE_URL"),
+                records_failed: find("RECORDS_FAILED_QUEUE_URL"),
+            },
+            event_bus: find("EVENT_BUS_NAME"),
+            email_from: find("EMAIL_FROM"),
+            ticket_secret: ticket_secret("TICKET_SECRET")?,
+            previous_ticket_secret: ticket_secret("TICKET_SECRET_PREVIOUS")?,
+            allows_loopback: false,
+            log_settles_after: TimeDelta::seconds(EVENT_LOG_SETTLES_AFTER_SECS),
+            sweep_settles_after: TimeDelta::seconds(SWEEP_SETTLES_AFTER_SECS),
             log: Arc::new(|line| println!("{line}")),
         })
     }
@@ -129,15 +178,7 @@ struct Shared {
     secrets: Option<Secrets>,
     tokens: OnceLock<Tokens>,
     payments: OnceLock<Box<dyn PaymentProvider>>,
-}
-
-/// The AWS services that some functions use besides `DynamoDB`.
-#[derive(Debug, Clone, Default)]
-pub struct Clients {
-    /// For functions that put something on a queue.
-    pub sqs: Option<aws_sdk_sqs::Client>,
-    /// For functions whose secrets are managed.
-    pub secrets_manager: Option<aws_sdk_secretsmanager::Client>,
+    subscribers: OnceLock<reqwest::Client>,
 }
 
 impl App {
@@ -156,9 +197,12 @@ impl App {
                 days: Cache::new(64, Duration::from_secs(10)),
                 cities: Cache::new(1, Duration::from_secs(60)),
                 movies: Cache::new(64, Duration::from_secs(60)),
+                past: Cache::new(1_024, Duration::from_secs(24 * 60 * 60)),
+                subscriptions: Cache::new(1, Duration::from_secs(10)),
             },
             tokens: OnceLock::new(),
             payments: OnceLock::new(),
+            subscribers: OnceLock::new(),
         };
         Self { store, invocation: Arc::default(), shared: Arc::new(shared) }
     }
@@ -169,11 +213,11 @@ impl App {
     /// # Errors
     ///
     /// [`MissingSetting`].
-    pub async fn on_lambda() -> Result<Self, MissingSetting> {
+    pub async fn on_lambda(clients: Clients) -> Result<Self, MissingSetting> {
         let settings = Settings::from_environment()?;
         let store = Store::new(crate::aws::dynamodb()?, settings.tables.clone());
         store.connect().await;
-        Ok(Self::new(store, Clients::default(), settings, system_clock()))
+        Ok(Self::new(store, clients, settings, system_clock()))
     }
 
     /// The app of a Lambda function that deals with payments. Its secrets are here before the first
@@ -187,10 +231,10 @@ impl App {
     pub async fn on_lambda_with_payments() -> Result<Self, MissingSetting> {
         let settings = Settings::from_environment()?;
         let store = Store::new(crate::aws::dynamodb()?, settings.tables.clone());
-        let mut clients =
-            Clients { sqs: None, secrets_manager: Some(crate::aws::secrets_manager()?) };
-        if settings.queue_url.is_some() {
-            clients.sqs = Some(crate::aws::sqs()?);
+        let secrets_manager = Some(crate::aws::secrets_manager()?);
+        let mut clients = Clients { secrets_manager, ..Clients::default() };
+        if settings.queues.payment_events.is_some() {
+            clients.sqs = Some(crate::aws::hurried_sqs()?);
         } else {
             store.connect().await;
         }
@@ -252,10 +296,72 @@ impl App {
         self.shared.secrets.as_ref()
     }
 
-    /// Where payment events are put.
-    pub(crate) fn queue(&self) -> Result<(&aws_sdk_sqs::Client, &str), MissingSetting> {
-        let url = self.shared.settings.queue_url.as_deref();
-        self.shared.clients.sqs.as_ref().zip(url).ok_or(MissingSetting("PAYMENT_EVENTS_QUEUE_URL"))
+    /// The queues that are configured, and who reaches them.
+    pub(crate) fn queues(&self) -> (&QueueUrls, Option<&aws_sdk_sqs::Client>) {
+        (&self.shared.settings.queues, self.shared.clients.sqs.as_ref())
+    }
+
+    /// The bus that other systems hear of events by.
+    pub(crate) fn event_bus(&self) -> Result<(&aws_sdk_eventbridge::Client, &str), MissingSetting> {
+        let name = self.shared.settings.event_bus.as_deref();
+        let client = self.shared.clients.event_bridge.as_ref();
+        client.zip(name).ok_or(MissingSetting("EVENT_BUS_NAME"))
+    }
+
+    /// Who sends letters, and from whom they are, if customers get any.
+    pub(crate) fn email(&self) -> Option<(&aws_sdk_sesv2::Client, &str)> {
+        let from = self.shared.settings.email_from.as_deref();
+        self.shared.clients.email.as_ref().zip(from)
+    }
+
+    /// What signs tickets.
+    pub(crate) fn ticket_secret(&self) -> Result<&str, MissingSetting> {
+        self.shared.settings.ticket_secret.as_deref().ok_or(MissingSetting("TICKET_SECRET"))
+    }
+
+    /// What signed tickets before, and signs none any more.
+    pub(crate) fn previous_ticket_secret(&self) -> Option<&str> {
+        self.shared.settings.previous_ticket_secret.as_deref()
+    }
+
+    /// Whether subscribers may be on this very machine.
+    pub(crate) fn allows_loopback(&self) -> bool {
+        self.shared.settings.allows_loopback
+    }
+
+    /// How long after it was recorded an event is listed.
+    #[must_use]
+    pub fn log_settles_after(&self) -> TimeDelta {
+        self.shared.settings.log_settles_after
+    }
+
+    /// How long after a show was cancelled no function sells it any more.
+    pub(crate) fn sweep_settles_after(&self) -> TimeDelta {
+        self.shared.settings.sweep_settles_after
+    }
+
+    /// What calls subscribers.
+    pub(crate) fn subscribers(&self) -> &reqwest::Client {
+        let allows_loopback = self.allows_loopback();
+        self.shared.subscribers.get_or_init(|| crate::subscribers::client(allows_loopback))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "what nobody may guess is drawn here")]
+    fn draw() -> uuid::Uuid {
+        uuid::Uuid::new_v4()
+    }
+
+    /// A fresh id.
+    pub(crate) fn draw_id(&self) -> String {
+        Self::draw().to_string()
+    }
+
+    /// Fresh bytes that nobody can guess: 244 random bits, as two random UUIDs have.
+    pub(crate) fn draw_secret(&self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        secret[..16].copy_from_slice(Self::draw().as_bytes());
+        secret[16..].copy_from_slice(Self::draw().as_bytes());
+        secret
     }
 
     pub(crate) fn tokens(&self) -> Result<&Tokens, MissingSetting> {
@@ -288,7 +394,13 @@ mod tests {
     use super::*;
 
     fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        let tables = ["CATALOG_TABLE", "SEATS_TABLE", "RESERVATIONS_TABLE", "PAYMENTS_TABLE"];
+        let tables = [
+            "CATALOG_TABLE",
+            "SEATS_TABLE",
+            "RESERVATIONS_TABLE",
+            "PAYMENTS_TABLE",
+            "EVENTS_TABLE",
+        ];
         let tables = tables.map(|name| (name, "t"));
         let all = tables.iter().chain(pairs);
         all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -305,6 +417,11 @@ mod tests {
         let secret = ("JWT_SECRET", "a secret of thirty-two characters");
         assert_eq!(read(&[secret, ("JWT_ISSUER", "i")]), Err("JWT_AUDIENCE"));
         assert_eq!(read(&[("JWT_SECRET", "short")]), Err("JWT_SECRET"));
+        let (short, long) = ("s".repeat(31), "s".repeat(32));
+        for name in ["TICKET_SECRET", "TICKET_SECRET_PREVIOUS"] {
+            assert_eq!(read(&[(name, short.as_str())]), Err(name));
+            assert_eq!(read(&[(name, long.as_str())]), Ok(()));
+        }
         let sandbox = ("PAYMENT_PROVIDER", "sandbox");
         assert_eq!(read(&[sandbox]), Err("PAYMENT_BASE_URL"));
         let (stripe, test) = (("PAYMENT_PROVIDER", "stripe"), ("PAYMENT_LIVE", "false"));

@@ -25,6 +25,68 @@ const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
 /// second is for services that answer in seconds, and these answer in milliseconds.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
+/// The AWS services that some functions use besides `DynamoDB`. Each is made by a constructor of its
+/// own, so that a function links only what it uses.
+#[derive(Debug, Clone, Default)]
+pub struct Clients {
+    /// For functions that put something on a queue.
+    pub sqs: Option<aws_sdk_sqs::Client>,
+    /// For functions whose secrets are managed.
+    pub secrets_manager: Option<aws_sdk_secretsmanager::Client>,
+    /// For functions that tell other systems of events.
+    pub event_bridge: Option<aws_sdk_eventbridge::Client>,
+    /// For functions that write to customers.
+    pub email: Option<aws_sdk_sesv2::Client>,
+}
+
+impl Clients {
+    /// Nothing but `DynamoDB`.
+    ///
+    /// # Errors
+    ///
+    /// Never; it is as the others are.
+    pub fn of_nothing() -> Result<Self, MissingSetting> {
+        Ok(Self::default())
+    }
+
+    /// Queues.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingSetting`].
+    pub fn of_queues() -> Result<Self, MissingSetting> {
+        Ok(Self { sqs: Some(sqs(&NO_HURRY)?), ..Self::default() })
+    }
+
+    /// The event bus, and queues.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingSetting`].
+    pub fn of_bus() -> Result<Self, MissingSetting> {
+        let config = config("AWS_ENDPOINT_URL_EVENTBRIDGE", &NO_HURRY)?;
+        let event_bridge = Some(aws_sdk_eventbridge::Client::new(&config));
+        Ok(Self { event_bridge, sqs: Some(sqs(&NO_HURRY)?), ..Self::default() })
+    }
+
+    /// Letters. Each call is made once: SES cannot tell a second one from another letter, and the queue
+    /// brings back what failed.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingSetting`].
+    pub fn of_email() -> Result<Self, MissingSetting> {
+        let patience =
+            Patience { attempts: 1, each: Duration::from_secs(10), all: Duration::from_secs(10) };
+        let config = config("AWS_ENDPOINT_URL_SESV2", &patience)?;
+        Ok(Self { email: Some(aws_sdk_sesv2::Client::new(&config)), ..Self::default() })
+    }
+}
+
+/// Where nobody waits for the answer.
+const NO_HURRY: Patience =
+    Patience { attempts: 3, each: Duration::from_secs(3), all: Duration::from_secs(8) };
+
 /// How long a service is waited for.
 struct Patience {
     attempts: u32,
@@ -40,12 +102,16 @@ pub(crate) fn dynamodb() -> Result<aws_sdk_dynamodb::Client, MissingSetting> {
     Ok(aws_sdk_dynamodb::Client::new(&config("AWS_ENDPOINT_URL_DYNAMODB", &patience)?))
 }
 
-/// A client of SQS. A provider waits for its webhook's answer, and gets one within a second; if
-/// SQS does not answer, it is asked to come back.
-pub(crate) fn sqs() -> Result<aws_sdk_sqs::Client, MissingSetting> {
+/// A client of SQS for who receives webhooks. A provider waits for the answer, and gets one within a
+/// second; if SQS does not answer, it is asked to come back.
+pub(crate) fn hurried_sqs() -> Result<aws_sdk_sqs::Client, MissingSetting> {
     let patience =
         Patience { attempts: 2, each: Duration::from_millis(400), all: Duration::from_millis(900) };
-    Ok(aws_sdk_sqs::Client::new(&config("AWS_ENDPOINT_URL_SQS", &patience)?))
+    sqs(&patience)
+}
+
+fn sqs(patience: &Patience) -> Result<aws_sdk_sqs::Client, MissingSetting> {
+    Ok(aws_sdk_sqs::Client::new(&config("AWS_ENDPOINT_URL_SQS", patience)?))
 }
 
 /// A client of Secrets Manager.

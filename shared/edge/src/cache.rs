@@ -41,6 +41,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         values.insert(key, (now, value));
     }
 
+    /// Forgets the value of `key`.
+    pub(crate) fn forget(&self, key: &K) {
+        self.lock().remove(key);
+    }
+
     /// A clock that went back makes a value old, not eternal.
     fn is_fresh(&self, since: Timestamp, now: Timestamp) -> bool {
         (now - since).to_std().is_ok_and(|age| age < self.age)

@@ -5,18 +5,21 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::dynamodb::Event as StreamEvent;
+use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord, UserIdentity};
 use aws_lambda_events::sqs::SqsEvent;
 use chrono::TimeDelta;
 use domain::payment::Payment;
 use domain::time::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use store::{Fault, payment_in};
+use store::{Fault, Image};
 
 use crate::app::App;
+use crate::log::causes;
 use crate::problem::Problem;
+use crate::queues::Queue;
 use crate::serve::{Function, finish};
 
 /// What a run leaves unused of its time: what it began it can end.
@@ -30,10 +33,18 @@ const BATCH_MARGIN: TimeDelta = TimeDelta::seconds(20);
 pub struct Message {
     /// When it came.
     pub now: Timestamp,
+    app: App,
+    deadline: Timestamp,
     body: String,
 }
 
 impl Message {
+    /// Whether there is time to begin something more.
+    #[must_use]
+    pub fn has_time(&self) -> bool {
+        self.app.now() + BATCH_MARGIN < self.deadline
+    }
+
     /// What it says.
     ///
     /// # Errors
@@ -48,21 +59,57 @@ impl Message {
 
 /// A change of an item in a table's stream.
 pub struct Change {
-    /// When it came.
+    /// When it came here.
     pub now: Timestamp,
+    /// When it was written, to the second at worst. The same however often it is told.
+    pub at: Timestamp,
+    old: Option<serde_dynamo::Item>,
     new: Option<serde_dynamo::Item>,
+    by: Option<UserIdentity>,
 }
 
 impl Change {
-    /// The payment that it made or changed, as it was then. By now it may be further on.
+    fn of(record: EventRecord, now: Timestamp) -> Self {
+        let image = |image: serde_dynamo::Item| Some(image).filter(|image| !image.is_empty());
+        Self {
+            now,
+            at: record.change.approximate_creation_date_time,
+            old: image(record.change.old_image),
+            new: image(record.change.new_image),
+            by: record.user_identity,
+        }
+    }
+
+    /// The item before, if there was one, and after, if there is one. By now it may be further on.
+    ///
+    /// # Errors
+    ///
+    /// If an image is of no item of ours.
+    pub fn images(self) -> Result<(Option<Image>, Option<Image>), Problem> {
+        let read = |image: Option<serde_dynamo::Item>| image.map(Image::read).transpose();
+        Ok((read(self.old)?, read(self.new)?))
+    }
+
+    /// The payment that it made or changed, as it was then.
     ///
     /// # Errors
     ///
     /// If there is none in it.
     pub fn payment(self) -> Result<Payment, Problem> {
-        let image = self.new.filter(|image| !image.is_empty());
-        let none = || Fault::Corrupt("a record without a new image".to_owned());
-        Ok(payment_in(image.ok_or_else(none)?)?)
+        match self.images()? {
+            (_, Some(Image::Payment(payment))) => Ok(*payment),
+            (_, other) => Err(Fault::Corrupt(format!("{other:?} is no payment")).into()),
+        }
+    }
+
+    /// Whether `DynamoDB` deleted the item because its time had come (AWS, "`DynamoDB` Streams and
+    /// Time to Live"), and not one of us.
+    #[must_use]
+    pub fn is_by_ttl(&self) -> bool {
+        let is_service = |by: &UserIdentity| {
+            by.type_ == "Service" && by.principal_id == "dynamodb.amazonaws.com"
+        };
+        self.new.is_none() && self.by.as_ref().is_some_and(is_service)
     }
 }
 
@@ -112,7 +159,8 @@ where
                     failed.push(json!({"itemIdentifier": id}));
                     continue;
                 }
-                let message = Message { now: app.now(), body: record.body.unwrap_or_default() };
+                let body = record.body.unwrap_or_default();
+                let message = Message { now: app.now(), app: app.clone(), deadline, body };
                 if !finish(&app, name, handler(app.clone(), message).await) {
                     failed.push(json!({"itemIdentifier": id}));
                 }
@@ -123,7 +171,8 @@ where
 }
 
 /// `handler` as the function of this name behind a table's stream. All records are handled; from the
-/// first that failed on they come again, and what was done is then found done.
+/// first that failed on they come again, and what was done is then found done. For work that
+/// something else comes back to when the stream gives up.
 pub fn stream<H, F>(app: &App, name: &'static str, handler: H) -> Function
 where
     H: Fn(App, Change) -> F + Clone + Send + Sync + 'static,
@@ -137,9 +186,9 @@ where
             let mut failed = None;
             for record in batch.records {
                 let app = app.begin(&record.event_id);
-                let change = Change { now: app.now(), new: Some(record.change.new_image) };
+                let number = record.change.sequence_number.clone();
+                let change = Change::of(record, app.now());
                 if !finish(&app, name, handler(app.clone(), change).await) && failed.is_none() {
-                    let number = record.change.sequence_number;
                     failed = Some(number.ok_or("a record without a sequence number failed")?);
                 }
             }
@@ -147,6 +196,62 @@ where
             Ok(json!({"batchItemFailures": Vec::from_iter(failed)}))
         })
     })
+}
+
+/// `handler` as the function of this name behind a stream that nothing stands behind: what it does not
+/// do is never done.
+///
+/// So while something is away, it stops at the first record that fails, and from there all come again,
+/// for as long as the stream keeps them. A record that makes no sense would fail for ever and hold up
+/// all others: it is put on the failure queue, with what is in it, and counts as done.
+pub fn outbox<H, F>(app: &App, name: &'static str, handler: H) -> Function
+where
+    H: Fn(App, Change) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<(), Problem>> + Send + 'static,
+{
+    let app = app.clone();
+    Arc::new(move |mut event: LambdaEvent<Value>| {
+        let (app, handler) = (app.clone(), handler.clone());
+        Box::pin(async move {
+            let deadline = deadline(&event.context);
+            let records: Vec<Value> = serde_json::from_value(event.payload["Records"].take())?;
+            for raw in records {
+                let app = app.begin(raw["eventID"].as_str().unwrap_or_default());
+                let has_time = app.now() + BATCH_MARGIN < deadline;
+                if !has_time || !is_done(&app, name, &handler, &raw).await {
+                    let number = &raw["dynamodb"]["SequenceNumber"];
+                    return Ok(json!({"batchItemFailures": [{"itemIdentifier": number}]}));
+                }
+            }
+            Ok(json!({"batchItemFailures": []}))
+        })
+    })
+}
+
+/// Handles one record. Says whether it is done with: well, or set aside.
+async fn is_done<H, F>(app: &App, name: &'static str, handler: &H, raw: &Value) -> bool
+where
+    H: Fn(App, Change) -> F,
+    F: Future<Output = Result<(), Problem>>,
+{
+    let outcome = match EventRecord::deserialize(raw) {
+        Ok(record) => handler(app.clone(), Change::of(record, app.now())).await,
+        Err(error) => Err(Fault::Corrupt(format!("a record: {error}")).into()),
+    };
+    let senseless = match &outcome {
+        Err(Problem::Internal(fault @ Fault::Corrupt(_))) => Some(causes(fault)),
+        _for_now => None,
+    };
+    let is_done = finish(app, name, outcome);
+    let Some(cause) = senseless else { return is_done };
+    let message = json!({"function": name, "cause": cause, "record": raw});
+    match app.send(Queue::RecordsFailed, &message, TimeDelta::zero()).await {
+        Ok(()) => true,
+        Err(problem) => {
+            tracing::warn!(function = name, cause = causes(&problem), "not set aside");
+            false
+        }
+    }
 }
 
 /// `handler` as the function of this name behind a schedule.

@@ -3,37 +3,50 @@
 //!
 //! A function is `async fn handle(app: App, request: Request) -> Result<Response, Problem>`:
 //! parse, call the store, shape the answer. [`serve()`] runs it on Lambda; [`function()`] makes the
-//! very same of it for the gateway on a desk and for tests. Behind a queue, a stream or a schedule it
-//! takes a [`Message`], a [`Change`] or a [`Run`] instead, and [`serve_events()`] runs what [`queue()`],
-//! [`stream()`] or [`schedule()`] makes of it.
+//! very same of it for the gateway on a desk and for tests. Behind a queue, a stream or a schedule
+//! it takes a [`Message`], a [`Change`] or a [`Run`] instead, and [`serve_events()`] runs what
+//! [`queue()`], [`stream()`], [`outbox()`] or [`schedule()`] makes of it. A function that uses more
+//! of AWS than `DynamoDB` is run by [`serve_with()`] or [`serve_events_with()`], and one that deals
+//! with payments by [`serve_with_payments()`] or [`serve_events()`].
 //!
 //! This crate has no booking rules. It is the only one that reads the clock and the environment.
 
 mod app;
 mod aws;
 mod cache;
+mod cancellation;
 mod catalog;
 mod cursor;
 mod events;
+mod expiry;
 mod log;
+mod mail;
 mod problem;
+mod publish;
+mod queues;
 mod request;
 mod response;
 mod serve;
 mod settlement;
+mod subscribers;
+mod ticket;
 mod token;
 mod webhooks;
 
 pub mod payment;
 pub mod view;
 
-pub use app::{App, Clients, Clock, MissingSetting, Settings, system_clock};
-pub use events::{Change, Message, Run, queue, schedule, stream};
+pub use app::{App, Clock, MissingSetting, QueueUrls, Settings, system_clock};
+pub use aws::Clients;
+pub use events::{Change, Message, Run, outbox, queue, schedule, stream};
 pub use log::{Log, Note};
 pub use problem::{Problem, SEAT_TAKEN_DETAIL};
+pub use queues::Queue;
 pub use request::Request;
-pub use response::{Response, accepted, created, ok, ok_or_not_modified};
-pub use serve::{Function, function, serve, serve_events, serve_with_payments};
+pub use response::{Response, accepted, created, no_content, ok, ok_or_not_modified};
+pub use serve::{
+    Function, function, serve, serve_events, serve_events_with, serve_with, serve_with_payments,
+};
 pub use token::{Role, TokenSettings};
 
 /// What a function's `main` fails with.

@@ -4,6 +4,7 @@
 //! CloudWatch makes metrics of it without any call. Its other members make it the access log. It
 //! never holds a token, a signature or a card.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -15,7 +16,13 @@ use store::Meter;
 const NAMESPACE: &str = "Marquee";
 
 /// Metrics that `template.yaml` has an alarm on, whatever function they come from.
-const ALARMING: [&str; 3] = ["parked_now", "payments_misdirected", "refund_failures"];
+const ALARMING: [&str; 5] = [
+    "parked_now",
+    "payments_misdirected",
+    "refund_failures",
+    "cancellation_failures",
+    "subscriptions_disabled",
+];
 
 /// Takes the line about each invocation. On Lambda it prints it, and CloudWatch does the rest.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
@@ -58,6 +65,26 @@ pub enum Note<'a> {
     Misdirected,
     /// So many payments are parked.
     ParkedNow(usize),
+    /// A hold's end was written down.
+    Expired,
+    /// A cancelled show ended a booking or a hold.
+    Swept,
+    /// A cancelled show could not end a reservation.
+    SweepFailed,
+    /// Other systems were told of an event.
+    Published(domain::event::Type),
+    /// A subscriber took an event.
+    Delivered,
+    /// A subscriber did not take an event.
+    DeliveryFailed,
+    /// A subscriber is told of nothing any more.
+    SubscriptionDisabled,
+    /// A customer was written to.
+    EmailSent,
+    /// A customer was not written to, for this reason.
+    EmailSkipped(&'static str),
+    /// Somebody went in.
+    Entered,
 }
 
 /// Notes of one invocation.
@@ -82,6 +109,14 @@ struct Notes {
     payments_reconciled: u64,
     payments_misdirected: u64,
     parked_now: Option<usize>,
+    /// What most functions never count.
+    others: BTreeMap<&'static str, u64>,
+}
+
+impl Notes {
+    fn count(&mut self, what: &'static str) {
+        *self.others.entry(what).or_default() += 1;
+    }
 }
 
 impl Default for Invocation {
@@ -124,6 +159,22 @@ impl Invocation {
             Note::Reconciled => notes.payments_reconciled += 1,
             Note::Misdirected => notes.payments_misdirected += 1,
             Note::ParkedNow(count) => notes.parked_now = Some(count),
+            Note::Expired => notes.count("holds_expired"),
+            Note::Swept => notes.count("reservations_swept"),
+            Note::SweepFailed => notes.count("cancellation_failures"),
+            Note::Published(kind) => {
+                property("event", kind.as_str());
+                notes.count("events_published");
+            }
+            Note::Delivered => notes.count("events_delivered"),
+            Note::DeliveryFailed => notes.count("delivery_failures"),
+            Note::SubscriptionDisabled => notes.count("subscriptions_disabled"),
+            Note::EmailSent => notes.count("emails_sent"),
+            Note::EmailSkipped(why) => {
+                property("email_skipped", why);
+                notes.count("emails_skipped");
+            }
+            Note::Entered => notes.count("tickets_entered"),
         }
     }
 
@@ -171,6 +222,7 @@ impl Invocation {
             }
             _ => {}
         }
+        counts.extend(notes.others.iter().map(|(name, times)| (*name, *times)));
         for (name, count) in counts {
             metrics.add(name, "Count", json!(count));
         }

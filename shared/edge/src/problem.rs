@@ -4,12 +4,13 @@
 //! prose. What a client must not learn stays in the log, reached through `source`.
 
 use domain::id::SeatId;
-use domain::limits::SEATS_PER_HOLD_MAX;
+use domain::limits::{SEATS_PER_HOLD_MAX, SUBSCRIPTIONS_MAX};
 use domain::payment::RefundReason;
 use domain::reservation::{CancelRefusal, Refusal};
 use domain::seat;
 use domain::seats::InvalidSeats;
 use domain::show::{NoQuote, NotOnSale};
+use domain::ticket::Entry;
 use lambda_http::http::StatusCode;
 use store::{CancelError, Fault, HoldError};
 
@@ -71,8 +72,8 @@ pub enum Problem {
     /// It was cancelled.
     #[error("the reservation was cancelled")]
     AlreadyCancelled,
-    /// The show has begun.
-    #[error("the show has begun; the booking can be cancelled no more")]
+    /// The show has begun, or its customer went in.
+    #[error("the show has begun or the ticket was used; the booking can be cancelled no more")]
     CancellationClosed,
     /// No money came.
     #[error("the payment failed; try another one while the hold lasts")]
@@ -83,6 +84,24 @@ pub enum Problem {
     /// A webhook that its provider did not sign, or not now, or not so.
     #[error("the signature is missing, old or not of this body")]
     InvalidSignature,
+    /// The show has ended, so it can no more be cancelled.
+    #[error("the show is over; it can be cancelled no more")]
+    ShowOver,
+    /// An address that events are not sent to.
+    #[error("events are not sent there: {0}")]
+    ForbiddenTarget(String),
+    /// More subscriptions than there may be.
+    #[error("there are {SUBSCRIPTIONS_MAX} subscriptions already; delete one first")]
+    TooManySubscriptions,
+    /// Not a ticket of ours, or of no booking.
+    #[error("this is no valid ticket")]
+    InvalidTicket,
+    /// A ticket for another show than this gate's.
+    #[error("this ticket is for another show")]
+    WrongShow,
+    /// The ticket was scanned before.
+    #[error("somebody went in with this ticket already")]
+    AlreadyEntered(Entry),
     /// Try again: others are faster, or `DynamoDB` is away.
     #[error("please try again")]
     TryAgain(#[source] Fault),
@@ -95,6 +114,12 @@ pub enum Problem {
     /// Try again: the queue is away.
     #[error("please try again")]
     QueueAway(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Try again: the event bus is away, or did not take an event.
+    #[error("please try again")]
+    BusAway(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Try again: a letter was not sent.
+    #[error("please try again")]
+    EmailAway(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Our fault: the payment provider refuses what we ask, or cannot be understood.
     #[error("internal error")]
     ProviderRefused(#[source] ProviderError),
@@ -130,13 +155,23 @@ impl Problem {
             Self::HoldExpired => (StatusCode::CONFLICT, "hold_expired"),
             Self::AlreadyConfirmed => (StatusCode::CONFLICT, "already_confirmed"),
             Self::AlreadyCancelled => (StatusCode::CONFLICT, "already_cancelled"),
-            Self::CancellationClosed => (StatusCode::CONFLICT, "cancellation_closed"),
+            Self::CancellationClosed | Self::ShowOver => {
+                (StatusCode::CONFLICT, "cancellation_closed")
+            }
             Self::PaymentFailed => (StatusCode::PAYMENT_REQUIRED, "payment_failed"),
             Self::PaymentMismatch => (StatusCode::UNPROCESSABLE_ENTITY, "payment_mismatch"),
             Self::InvalidSignature => (StatusCode::BAD_REQUEST, "invalid_signature"),
-            Self::TryAgain(_) | Self::ProviderAway(_) | Self::OutOfTurn | Self::QueueAway(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "try_again")
-            }
+            Self::ForbiddenTarget(_) => (StatusCode::UNPROCESSABLE_ENTITY, "forbidden_target"),
+            Self::TooManySubscriptions => (StatusCode::CONFLICT, "too_many_subscriptions"),
+            Self::InvalidTicket => (StatusCode::BAD_REQUEST, "invalid_ticket"),
+            Self::WrongShow => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_show"),
+            Self::AlreadyEntered(_) => (StatusCode::CONFLICT, "already_entered"),
+            Self::TryAgain(_)
+            | Self::ProviderAway(_)
+            | Self::OutOfTurn
+            | Self::QueueAway(_)
+            | Self::BusAway(_)
+            | Self::EmailAway(_) => (StatusCode::SERVICE_UNAVAILABLE, "try_again"),
             Self::Internal(_) | Self::NotConfigured(_) | Self::ProviderRefused(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
@@ -198,7 +233,9 @@ impl From<CancelError> for Problem {
         match error {
             CancelError::Refused(CancelRefusal::AlreadyCancelled) => Self::AlreadyCancelled,
             CancelError::Refused(CancelRefusal::HoldExpired) => Self::HoldExpired,
-            CancelError::Refused(CancelRefusal::ShowBegun) => Self::CancellationClosed,
+            CancelError::Refused(CancelRefusal::ShowBegun | CancelRefusal::Entered) => {
+                Self::CancellationClosed
+            }
             CancelError::Fault(fault) => fault.into(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use domain::email::EmailAddress;
 use domain::id::UserId;
 use domain::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use domain::time::Timestamp;
@@ -13,7 +14,7 @@ use crate::app::App;
 use crate::cursor;
 use crate::log::Note;
 use crate::problem::Problem;
-use crate::token::Role;
+use crate::token::{Caller, Role};
 
 /// Bytes of a body. The largest hold has some 2 KB.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -37,11 +38,33 @@ impl Request {
     ///
     /// [`Problem::Unauthenticated`], [`Problem::Forbidden`].
     pub fn user(&self) -> Result<UserId, Problem> {
+        self.caller(Role::User).map(|caller| caller.user)
+    }
+
+    /// The user who asks, with where to write to them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::user`].
+    pub fn customer(&self) -> Result<(UserId, Option<EmailAddress>), Problem> {
+        self.caller(Role::User).map(|caller| (caller.user, caller.email))
+    }
+
+    /// Who asks, if the token has the role `admin`.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Unauthenticated`], [`Problem::Forbidden`].
+    pub fn admin(&self) -> Result<UserId, Problem> {
+        self.caller(Role::Admin).map(|caller| caller.user)
+    }
+
+    fn caller(&self, role: Role) -> Result<Caller, Problem> {
         let header = self.http.headers().get(header::AUTHORIZATION);
         let header = header.ok_or(Problem::Unauthenticated("a bearer token is needed"))?;
-        let user = self.app.tokens()?.verify(header.as_bytes(), Role::User, self.now)?;
-        self.app.note(Note::User(&user));
-        Ok(user)
+        let caller = self.app.tokens()?.verify(header.as_bytes(), role, self.now)?;
+        self.app.note(Note::User(&caller.user));
+        Ok(caller)
     }
 
     /// The body, byte by byte as it was sent.
@@ -63,12 +86,25 @@ impl Request {
     ///
     /// [`Problem::TooLarge`]; [`Problem::Invalid`] says where it is not what was expected.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(self.body()?)
-            .map_err(|error| Problem::Invalid(format!("the body: {error}")))
+        let body = self.body()?;
+        // A list would do for an object whose fields come in this order.
+        if body.trim_ascii_start().starts_with(b"[") {
+            return Err(Problem::Invalid("the body is a list, and no object".to_owned()));
+        }
+        serde_json::from_slice(body).map_err(|error| Problem::Invalid(format!("the body: {error}")))
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
         self.http.headers()
+    }
+
+    /// The body as JSON, or the default if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::json`].
+    pub fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
+        if self.body()?.is_empty() { Ok(T::default()) } else { self.json() }
     }
 
     /// A part of the path. What cannot be an id is the id of nothing.

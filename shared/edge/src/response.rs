@@ -32,6 +32,14 @@ pub fn accepted(body: &impl Serialize) -> Response {
     json_response(StatusCode::ACCEPTED, body)
 }
 
+/// 204: done, and nothing to say.
+#[must_use]
+pub fn no_content() -> Response {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// 200 with a JSON body and its `ETag`, or 304 without one if the client has it already (RFC 9110,
 /// section 13.1.2).
 pub fn ok_or_not_modified(request: &Request, body: &impl Serialize) -> Response {
@@ -76,6 +84,9 @@ pub(crate) fn problem(problem: &Problem, request_id: &str) -> Response {
     });
     if let Problem::SeatsUnavailable(seats) = problem {
         document["conflicts"] = json!(view::conflicts(seats));
+    }
+    if let Problem::AlreadyEntered(entry) = problem {
+        document["entry"] = json!(view::ticket::entry(entry));
     }
     let mut response = respond(status, "application/problem+json", document.to_string());
     let headers = response.headers_mut();

@@ -12,7 +12,8 @@ use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
 use crate::Error;
-use crate::app::App;
+use crate::app::{App, MissingSetting};
+use crate::aws::Clients;
 use crate::log::{Note, causes};
 use crate::problem::Problem;
 use crate::request::Request;
@@ -33,7 +34,25 @@ where
     F: Future<Output = Result<Response, Problem>> + Send,
 {
     write_logs();
-    run(&App::on_lambda().await?, name, &handler).await
+    run(&App::on_lambda(Clients::default()).await?, name, &handler).await
+}
+
+/// The same for a function that uses `clients`, besides.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_with<H, F>(
+    clients: fn() -> Result<Clients, MissingSetting>,
+    name: &'static str,
+    handler: H,
+) -> Result<(), Error>
+where
+    H: Fn(App, Request) -> F + Sync,
+    F: Future<Output = Result<Response, Problem>> + Send,
+{
+    write_logs();
+    run(&App::on_lambda(clients()?).await?, name, &handler).await
 }
 
 /// The same for a function that deals with payments.
@@ -63,8 +82,22 @@ where
     .await
 }
 
-/// Runs the function that `make` makes of an app until the sandbox ends: one behind a queue, a
-/// stream or a schedule. All of those deal with payments.
+/// Runs the function that `make` makes of an app that uses `clients` until the sandbox ends: one
+/// behind a queue, a stream or a schedule.
+///
+/// # Errors
+///
+/// If the environment lacks a setting, or the Runtime API breaks off.
+pub async fn serve_events_with(
+    clients: fn() -> Result<Clients, MissingSetting>,
+    make: impl FnOnce(&App) -> Function,
+) -> Result<(), Error> {
+    write_logs();
+    let function = make(&App::on_lambda(clients()?).await?);
+    lambda_runtime::run(lambda_runtime::service_fn(|event| function(event))).await
+}
+
+/// The same for a function that deals with payments.
 ///
 /// # Errors
 ///
@@ -160,7 +193,7 @@ fn note(app: &App, name: &str, problem: &Problem) {
         Problem::OutOfTurn => {
             tracing::warn!(function = name, request_id, "a refund of a payment not heard of");
         }
-        Problem::QueueAway(error) => {
+        Problem::QueueAway(error) | Problem::BusAway(error) | Problem::EmailAway(error) => {
             tracing::error!(function = name, request_id, cause = causes(&**error), "no answer");
         }
         Problem::Internal(fault) => {

@@ -1,14 +1,15 @@
 //! The way of a payment event: from a provider's signed webhook onto the queue. Nothing on it touches
 //! `DynamoDB`, so a throttled table keeps no provider waiting.
 
+use chrono::TimeDelta;
 use domain::id::Provider;
 use domain::payment::Event;
-use serde_json::json;
 
 use crate::App;
 use crate::log::Note;
 use crate::payment::{Scheme, Webhook, scheme};
 use crate::problem::Problem;
+use crate::queues::Queue;
 use crate::request::Request;
 
 impl App {
@@ -72,9 +73,6 @@ impl App {
     ///
     /// [`Problem::QueueAway`]: the provider tells it again.
     pub async fn enqueue(&self, event: &Event) -> Result<(), Problem> {
-        let (client, url) = self.queue()?;
-        let body = json!(event).to_string();
-        let sent = client.send_message().queue_url(url).message_body(body).send().await;
-        sent.map(drop).map_err(|error| Problem::QueueAway(error.into()))
+        self.send(Queue::PaymentEvents, event, TimeDelta::zero()).await
     }
 }
