@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use domain::catalog::{City, Movie};
-use domain::id::{AuditoriumId, CityId, ShowId};
+use domain::id::{AuditoriumId, CityId, ReservationId, ShowId};
 use domain::layout::Layout;
 use domain::show::{AuditoriumRef, Show};
+use domain::subscription::Subscription;
 use domain::time::Timestamp;
 use store::Fault;
 
@@ -23,10 +24,14 @@ pub(crate) struct Caches {
     pub(crate) days: Cache<(CityId, NaiveDate), Arc<[Show]>>,
     pub(crate) cities: Cache<(), Arc<[City]>>,
     pub(crate) movies: Cache<CityId, Arc<[Movie]>>,
+    /// Reservations that are PENDING no more, and so never again.
+    pub(crate) past: Cache<ReservationId, ()>,
+    /// Who is told of events.
+    pub(crate) subscriptions: Cache<(), Arc<[Subscription]>>,
 }
 
 /// What `cache` has of `key`, or what `load` brings.
-async fn remembered<K: Clone + Eq + Hash, V: Clone>(
+pub(crate) async fn remembered<K: Clone + Eq + Hash, V: Clone>(
     cache: &Cache<K, V>,
     key: K,
     now: Timestamp,
@@ -52,6 +57,17 @@ impl App {
             show.map(Arc::new).ok_or(Problem::NotFound)
         };
         remembered(&self.caches().shows, id.clone(), now, load).await
+    }
+
+    /// A show as it is now, whatever is remembered of it. Costs a read.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::NotFound`], or a fault.
+    pub async fn show_now(&self, id: &ShowId, now: Timestamp) -> Result<Arc<Show>, Problem> {
+        let show = self.store.show(id).await?.map(Arc::new).ok_or(Problem::NotFound)?;
+        self.caches().shows.put(id.clone(), Arc::clone(&show), now);
+        Ok(show)
     }
 
     /// The layout that a show is sold under. Costs a read, or nothing if it was read before: it

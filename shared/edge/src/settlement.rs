@@ -19,7 +19,8 @@ use crate::problem::Problem;
 
 impl App {
     /// Settles `reservation`, which was just read, with a report. Costs what `Store::settle` costs,
-    /// and a read of the show if it was not read in the last 5 seconds.
+    /// and a read of the show; none if no money is to be booked and the show was read in the last 5
+    /// seconds.
     ///
     /// # Errors
     ///
@@ -31,7 +32,14 @@ impl App {
         origin: Origin,
         now: Timestamp,
     ) -> Result<Settled, Problem> {
-        let show = self.show(&reservation.show_id, now).await?;
+        let is_booked = reservation.is_booked_by(&report.provider, &report.reference);
+        // No money is taken for a show that was cancelled a moment ago.
+        let show = match report.progress() {
+            Some(Progress::Captured | Progress::Refunded) if !is_booked => {
+                self.show_now(&reservation.show_id, now).await?
+            }
+            _nothing_to_book => self.show(&reservation.show_id, now).await?,
+        };
         let case = Case {
             report,
             show_cancelled: show.status == show::Status::Cancelled,
