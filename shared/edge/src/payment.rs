@@ -23,8 +23,10 @@ mod stripe;
 mod webhook;
 
 pub use client::ProviderError;
+pub(crate) use client::tls;
 pub(crate) use secrets::Secrets;
 pub use secrets::{ProviderSecrets, SecretSource};
+pub(crate) use signature::sign;
 pub(crate) use webhook::{Scheme, scheme};
 pub use webhook::{Unreadable, Webhook};
 

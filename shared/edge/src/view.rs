@@ -11,6 +11,11 @@ use domain::time::{Timestamp, text};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
+pub mod cancellation;
+pub mod event;
+pub mod subscription;
+pub mod ticket;
+
 use crate::cursor;
 use crate::payment::{Checkout, Payer, Webhook};
 
@@ -293,28 +298,33 @@ struct PaymentView<'a> {
 /// A reservation as it looks at `now`.
 #[must_use]
 pub fn reservation(reservation: &Reservation, now: Timestamp) -> ReservationView<'_> {
+    ReservationView {
+        reservation_id: reservation.id.as_str(),
+        hold_token: reservation.hold_token.as_str(),
+        show_id: reservation.show_id.as_str(),
+        seats: seats_of(reservation),
+        amount: money(reservation.amount),
+        status: reservation.status_at(now),
+        hold_expires_at: text(reservation.expires_at),
+        payment: payment_of(reservation),
+        created_at: text(reservation.created_at),
+        confirmed_at: reservation.confirmed_at.map(text),
+        cancelled_at: reservation.cancelled_at.map(text),
+    }
+}
+
+fn seats_of(reservation: &Reservation) -> Vec<PricedSeatView<'_>> {
     let seats = reservation.seats.iter().map(|seat| PricedSeatView {
         seat_id: seat.seat_id.as_str(),
         seat_type: seat.seat_type.as_str(),
         price: money(seat.price),
     });
-    let payment = reservation.payment.as_ref().map(|payment| PaymentView {
-        status: payment.status,
-        reference: payment.reference.as_str(),
-    });
-    ReservationView {
-        reservation_id: reservation.id.as_str(),
-        hold_token: reservation.hold_token.as_str(),
-        show_id: reservation.show_id.as_str(),
-        seats: seats.collect(),
-        amount: money(reservation.amount),
-        status: reservation.status_at(now),
-        hold_expires_at: text(reservation.expires_at),
-        payment,
-        created_at: text(reservation.created_at),
-        confirmed_at: reservation.confirmed_at.map(text),
-        cancelled_at: reservation.cancelled_at.map(text),
-    }
+    seats.collect()
+}
+
+fn payment_of(reservation: &Reservation) -> Option<PaymentView<'_>> {
+    let payment = reservation.payment.as_ref()?;
+    Some(PaymentView { status: payment.status, reference: payment.reference.as_str() })
 }
 
 /// A payment to be made for a reservation.

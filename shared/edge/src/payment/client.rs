@@ -49,6 +49,17 @@ impl From<MoneyError> for ProviderError {
     }
 }
 
+/// TLS by ring, which trusts the web's roots.
+pub(crate) fn tls() -> rustls::ClientConfig {
+    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<rustls::RootCertStore>();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks the versions that rustls holds safe")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
 /// A client of one provider.
 pub(super) struct Client {
     http: reqwest::Client,
@@ -71,16 +82,8 @@ impl Answer {
 
 impl Client {
     pub(super) fn new(base_url: &str) -> Self {
-        let roots =
-            webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<rustls::RootCertStore>();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring speaks the versions that rustls holds safe")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls())
             .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(1))
             .redirect(reqwest::redirect::Policy::none())
