@@ -4,6 +4,7 @@
 //! compared with it and never followed. Times are judged by the request's `now`, so that there is
 //! one clock. Keys by JWKS have their place in [`Key`].
 
+use domain::email::EmailAddress;
 use domain::id::UserId;
 use domain::time::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -50,6 +51,15 @@ impl Role {
     }
 }
 
+/// Whose token it is.
+pub(crate) struct Caller {
+    /// The token's `sub`.
+    pub(crate) user: UserId,
+    /// Where to write to them: the token's `email`, if it says that it is verified; or without one
+    /// its `sub`, if that is an address.
+    pub(crate) email: Option<EmailAddress>,
+}
+
 /// A key with the one algorithm it is for.
 struct Key {
     algorithm: Algorithm,
@@ -86,13 +96,13 @@ impl Tokens {
         Self { key, validation, roles_claim: settings.roles_claim.clone() }
     }
 
-    /// The user whose token an `Authorization` header brings, if it has `role` at `now`.
+    /// Whose token an `Authorization` header brings, if it has `role` at `now`.
     pub(crate) fn verify(
         &self,
         header: &[u8],
         role: Role,
         now: Timestamp,
-    ) -> Result<UserId, Problem> {
+    ) -> Result<Caller, Problem> {
         let refuse = |why| Problem::Unauthenticated(why);
         if header.len() > HEADER_BYTES_MAX {
             return Err(refuse("the token is too long"));
@@ -119,7 +129,9 @@ impl Tokens {
         if !self.grants(&claims, role) {
             return Err(Problem::Forbidden(role.as_str()));
         }
-        claims.sub.try_into().map_err(|_| refuse("the token names nobody"))
+        let email = email(&claims);
+        let user = claims.sub.try_into().map_err(|_| refuse("the token names nobody"))?;
+        Ok(Caller { user, email })
     }
 
     /// Whether the claims grant `role`. Whoever has no role claim at all is a customer: identity
@@ -130,6 +142,57 @@ impl Tokens {
             Some(Value::Array(roles)) => roles.iter().any(|name| name == role.as_str()),
             Some(Value::String(roles)) => roles.split(' ').any(|name| name == role.as_str()),
             Some(_) => false,
+        }
+    }
+}
+
+/// What the claims say of an address (OpenID Connect Core 1.0, section 5.1). One that nobody
+/// verified may be a stranger's, and one that cannot be written to is none.
+fn email(claims: &Claims) -> Option<EmailAddress> {
+    let Some(claimed) = claims.others.get("email") else { return claims.sub.parse().ok() };
+    let verified = claims.others.get("email_verified")?;
+    // Apple says it in a string.
+    let is_theirs = *verified == true || *verified == "true";
+    claimed.as_str().filter(|_| is_theirs)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Goal: nobody is written to whose address is only claimed. Method: what `email_verified` may
+    /// be, and what a token says who has no `email`.
+    #[test]
+    fn an_address_is_theirs_if_it_was_verified_or_they_log_in_with_it() {
+        let (ann, bob) = (json!("ann@example.com"), json!("bob@example.com"));
+        let (none, address) = (Value::Null, Some("ann@example.com"));
+        for (claims, expected) in [
+            (json!({"sub": "u-1", "email": ann, "email_verified": true}), address),
+            (json!({"sub": "u-1", "email": ann, "email_verified": "true"}), address),
+            (json!({"sub": bob, "email": ann, "email_verified": true}), address),
+            (json!({"sub": "u-1", "email": ann}), None),
+            (json!({"sub": "u-1", "email": ann, "email_verified": none}), None),
+            (json!({"sub": "u-1", "email": ann, "email_verified": false}), None),
+            (json!({"sub": "u-1", "email": ann, "email_verified": "false"}), None),
+            (json!({"sub": "u-1", "email": ann, "email_verified": "True"}), None),
+            (json!({"sub": "u-1", "email": ann, "email_verified": 1}), None),
+            (json!({"sub": "u-1", "email": ann, "email_verified": [true]}), None),
+            (json!({"sub": "u-1", "email": "ann", "email_verified": true}), None),
+            (json!({"sub": "u-1", "email_verified": true}), None),
+            (json!({"sub": ann}), address),
+            (json!({"sub": ann, "email_verified": false}), address),
+            (json!({"sub": ann, "email": bob}), None),
+            (json!({"sub": ann, "email": bob, "email_verified": false}), None),
+            (json!({"sub": ann, "email": "bob", "email_verified": true}), None),
+            (json!({"sub": ann, "email": none, "email_verified": true}), None),
+            (json!({"sub": ann, "email": [ann], "email_verified": true}), None),
+        ] {
+            let mut all = claims.clone();
+            all["exp"] = json!(0);
+            let email = email(&serde_json::from_value(all).unwrap());
+            assert_eq!(email.as_ref().map(EmailAddress::as_str), expected, "{claims}");
         }
     }
 }
