@@ -23,7 +23,7 @@ struct Body {
 /// stands for a hold that is over; 422 `too_many_seats`, `duplicate_seats`, `unknown_seats`,
 /// `hold_token_reused`; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    let user = request.user()?;
+    let (user, email) = request.customer()?;
     let Body { show_id, seat_ids, hold_token } = request.json()?;
     app.note(Note::Show(&show_id));
     app.note(Note::HoldToken(&hold_token));
@@ -36,6 +36,7 @@ pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
             let wanted = Reservation {
                 id,
                 user_id: user,
+                email,
                 hold_token,
                 show_id,
                 show_starts_at: show.starts_at,
@@ -48,6 +49,7 @@ pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
                 confirmed_at: None,
                 cancelled_at: None,
                 payment: None,
+                entry: None,
             };
             app.store.hold(&wanted, request.now).await?
         }
