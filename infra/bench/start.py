@@ -55,6 +55,7 @@ def start(binary, address):
         "AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench",
         "AWS_ENDPOINT_URL_DYNAMODB": f"http://{address}",
         "CATALOG_TABLE": "c", "SEATS_TABLE": "s", "RESERVATIONS_TABLE": "r", "PAYMENTS_TABLE": "p",
+        "EVENTS_TABLE": "e",
         "JWT_SECRET": "s" * 32, "JWT_ISSUER": "i", "JWT_AUDIENCE": "a",
     }
     Aws.polled.clear()

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Config, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -62,6 +62,7 @@ pub fn operation_of(request: &HttpRequest) -> Option<&str> {
 fn dispatch(db: &Database, operation: &str, body: &[u8]) -> Answer<String> {
     match operation {
         "GetItem" => run(body, |request| db.get_item(request)),
+        "BatchGetItem" => run(body, |request| db.batch_get_item(request)),
         "PutItem" => run(body, |request| db.put_item(request)),
         "Query" => run(body, |request| db.query(request)),
         "Scan" => run(body, |request| db.scan(request)),
@@ -85,8 +86,7 @@ fn run<Q: DeserializeOwned, A: Serialize>(
 /// A client over `connector`.
 #[must_use]
 pub fn client_over(connector: impl HttpConnector + Clone + 'static) -> Client {
-    let http: SharedHttpClient =
-        http_client_fn(move |_, _| SharedHttpConnector::new(connector.clone()));
+    let http = http_client_fn(move |_, _| SharedHttpConnector::new(connector.clone()));
     Client::from_conf(config().http_client(http).build())
 }
 
@@ -129,5 +129,6 @@ pub async fn create_tables(
         seats: name_of("Seats"),
         reservations: name_of("Reservations"),
         payments: name_of("Payments"),
+        events: name_of("Events"),
     })
 }

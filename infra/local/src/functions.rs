@@ -1,6 +1,6 @@
 //! The functions by their logical ids in `template.yaml`.
 
-use edge::{App, Function, function, queue, schedule, stream};
+use edge::{App, Function, function, outbox, queue, schedule, stream};
 
 /// The function of this logical id, over `app`.
 #[must_use]
@@ -16,6 +16,26 @@ pub fn by_id(id: &str, app: &App) -> Option<Function> {
             function(app, "checkout-reservation", checkout_reservation::handle)
         }
         "ConfirmReservation" => function(app, "confirm-reservation", confirm_reservation::handle),
+        "ScanTicket" => function(app, "scan-ticket", scan_ticket::handle),
+        "CancelShow" => function(app, "cancel-show", cancel_show::handle),
+        "GetShowCancellation" => {
+            function(app, "get-show-cancellation", get_show_cancellation::handle)
+        }
+        "ListEvents" => function(app, "list-events", list_events::handle),
+        "CreateSubscription" => function(app, "create-subscription", create_subscription::handle),
+        "ListSubscriptions" => function(app, "list-subscriptions", list_subscriptions::handle),
+        "DeleteSubscription" => function(app, "delete-subscription", delete_subscription::handle),
+        "RotateSubscriptionSecret" => {
+            function(app, "rotate-subscription-secret", rotate_subscription_secret::handle)
+        }
+        "EnableSubscription" => function(app, "enable-subscription", enable_subscription::handle),
+        "ReleaseExpiredHolds" => {
+            outbox(app, "release-expired-holds", release_expired_holds::handle)
+        }
+        "SweepCancelledShows" => queue(app, "sweep-cancelled-shows", sweep_cancelled_shows::handle),
+        "PublishEvents" => outbox(app, "publish-events", publish_events::handle),
+        "DeliverEvents" => queue(app, "deliver-events", deliver_events::handle),
+        "SendEmails" => queue(app, "send-emails", send_emails::handle),
         "CancelReservation" => function(app, "cancel-reservation", cancel_reservation::handle),
         "GetReservation" => function(app, "get-reservation", get_reservation::handle),
         "ListReservations" => function(app, "list-reservations", list_reservations::handle),

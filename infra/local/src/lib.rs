@@ -3,16 +3,21 @@
 //! Scaffolding around real parts. The handlers are the ones that Lambda runs, called with the
 //! events that API Gateway sends; they use the real SDK, against an embedded DynamoDB; routes and
 //! tables are read from `template.yaml`, and so are queues and what calls functions besides requests.
-//! What is imitated here is only AWS itself ([`gateway`], [`dynamodb`], [`queue`], [`pump`]) and the
-//! payment provider ([`sandbox`]).
+//! What is imitated here is only AWS itself ([`gateway`], [`dynamodb`], [`queue`], [`pump`], [`bus`],
+//! [`mailbox`]) and the payment provider ([`sandbox`]). What went out is to be seen on [`pages`].
 
+pub mod bus;
 pub mod demo;
 pub mod dynamodb;
 pub mod functions;
 pub mod gateway;
+pub mod mailbox;
+pub mod pages;
 pub mod pump;
 pub mod queue;
 pub mod sandbox;
 pub mod server;
 pub mod template;
 pub mod token;
+
+mod service;

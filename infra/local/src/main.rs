@@ -45,7 +45,7 @@ struct Arguments {
     #[arg(long)]
     no_demo: bool,
 
-    /// Never delete what is past its time. Nothing should notice.
+    /// Never delete what is past its time. Seats are free all the same.
     #[arg(long)]
     no_ttl: bool,
 
@@ -148,7 +148,7 @@ Try:
   curl -s $URL/api/cities
   curl -s \"$URL/api/shows?city=Delhi&movie=Inception&date=$(date +%F)\"
   curl -s -H \"Authorization: Bearer $TOKEN\" $URL/api/reservations
-README.md books two seats from here.",
+README.md books two seats from here. Letters to customers come to {url}/local/mailbox.",
         url = text("url"),
         dynamodb = text("dynamodbUrl"),
         user = text("userToken"),

@@ -7,26 +7,25 @@
 //! TLS stack (aws-lc), and it reads the machine's clock.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::SdkBody;
 use chrono::TimeDelta;
 use domain::time::Timestamp;
-use edge::Clock;
+use edge::{Clock, QueueUrls};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::dynamodb::operation_of;
+use crate::service::{http_over, refusal, response};
 
 /// What every queue's URL begins with; its name follows.
 const URLS: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/";
+
+/// Seconds that a message can be kept back.
+const DELAY_SECS_MAX: i64 = 15 * 60;
 
 /// Queues, and a connector to them.
 #[derive(Clone)]
@@ -84,6 +83,14 @@ impl Queues {
         messages.map(|message| message.body.clone()).collect()
     }
 
+    /// The queues by their names, and how many messages each has, hidden ones too.
+    #[must_use]
+    pub fn depths(&self) -> BTreeMap<String, usize> {
+        let state = self.state();
+        let depth = |name: &str| state.messages.iter().filter(|it| it.queue == name).count();
+        state.queues.keys().map(|name| (name.clone(), depth(name))).collect()
+    }
+
     /// Answers a request.
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
@@ -93,7 +100,7 @@ impl Queues {
         match self.state().answer(operation, parameters, now) {
             Ok(answer) => response(200, &answer),
             Err(Refusal { code, message }) => {
-                let mut response = response(400, &json!({"__type": code, "message": message}));
+                let mut response = refusal(400, code, message);
                 // The SDK knows errors by the names that they have in the older query protocol.
                 response.headers_mut().insert("x-amzn-query-error", format!("{code};Sender"));
                 response
@@ -104,23 +111,6 @@ impl Queues {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics who holds the lock")
     }
-}
-
-impl fmt::Debug for Queues {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Queues")
-    }
-}
-
-impl HttpConnector for Queues {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready(Ok(self.answer(&request)))
-    }
-}
-
-fn response(status: u16, answer: &Value) -> HttpResponse {
-    let status = status.try_into().expect("it is a status code");
-    HttpResponse::new(status, SdkBody::from(answer.to_string()))
 }
 
 #[derive(Default)]
@@ -143,7 +133,7 @@ struct Message {
 #[derive(Deserialize)]
 #[serde(rename_all_fields = "PascalCase", deny_unknown_fields)]
 enum Request {
-    SendMessage { message_body: String },
+    SendMessage { message_body: String, delay_seconds: Option<i64> },
     ReceiveMessage(Receive),
     DeleteMessageBatch { entries: Vec<Deletion> },
 }
@@ -191,7 +181,9 @@ impl State {
         let request: Request =
             serde_json::from_value(json!({operation: parameters})).map_err(invalid)?;
         match request {
-            Request::SendMessage { message_body } => Ok(self.send(queue, message_body, now)),
+            Request::SendMessage { message_body, delay_seconds } => {
+                self.send(queue, message_body, delay_seconds.unwrap_or(0), now)
+            }
             Request::ReceiveMessage(request) => self.receive(queue, &settings, &request, now),
             Request::DeleteMessageBatch { entries } => {
                 let mut deleted = Vec::new();
@@ -204,7 +196,19 @@ impl State {
         }
     }
 
-    fn send(&mut self, queue: &str, body: String, now: Timestamp) -> Value {
+    fn send(
+        &mut self,
+        queue: &str,
+        body: String,
+        delay_secs: i64,
+        now: Timestamp,
+    ) -> Result<Value, Refusal> {
+        if !(0..=DELAY_SECS_MAX).contains(&delay_secs) {
+            return Err(invalid(format!(
+                "Value {delay_secs} for parameter DelaySeconds is invalid. \
+                 Reason: DelaySeconds must be >= 0 and <= {DELAY_SECS_MAX}."
+            )));
+        }
         self.sent += 1;
         let id = format!("message-{}", self.sent);
         self.messages.push(Message {
@@ -212,10 +216,10 @@ impl State {
             queue: queue.to_owned(),
             body,
             sent_at: now,
-            visible_at: now,
+            visible_at: now + TimeDelta::seconds(delay_secs),
             receives: 0,
         });
-        json!({"MessageId": id})
+        Ok(json!({"MessageId": id}))
     }
 
     /// Shows the next messages, and hides them for a while. One that was received often enough goes
@@ -287,15 +291,25 @@ pub fn url_of(name: &str) -> String {
     format!("{URLS}{name}")
 }
 
-/// A client over `connector`.
+/// The queues that functions put something on.
 #[must_use]
-pub fn client_over(connector: impl HttpConnector + Clone + 'static) -> Client {
-    let http: SharedHttpClient =
-        http_client_fn(move |_, _| SharedHttpConnector::new(connector.clone()));
+pub fn urls() -> QueueUrls {
+    QueueUrls {
+        payment_events: Some(url_of("PaymentEvents")),
+        show_cancellations: Some(url_of("ShowCancellations")),
+        event_deliveries: Some(url_of("EventDeliveries")),
+        emails: Some(url_of("Emails")),
+        records_failed: Some(url_of("RecordsFailed")),
+    }
+}
+
+/// A client of `queues`.
+#[must_use]
+pub fn client_over(queues: Queues) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "a desk"))
-        .http_client(http);
+        .http_client(http_over(move |request| queues.answer(request)));
     Client::from_conf(config.build())
 }

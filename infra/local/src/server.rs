@@ -1,4 +1,5 @@
-//! Everything at once: engine, tables, demo, queues, provider, gateway, and what calls functions.
+//! Everything at once: engine, tables, demo, queues, bus, mailbox, provider, gateway, and what calls
+//! functions.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::id::Provider;
 use domain::time::HoldTerms;
 use dynoxide::Database;
@@ -16,7 +18,10 @@ use store::{Store, Tables};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::bus::{self, Bus};
 use crate::dynamodb::{self, Embedded};
+use crate::mailbox::{self, Mailbox};
+use crate::pages::Pages;
 use crate::pump::{QueuePump, SchedulePump, StreamPump, Target};
 use crate::queue::{self, Queues};
 use crate::sandbox::{self, Sandbox};
@@ -141,18 +146,18 @@ impl Server {
         for (name, settings) in template.queues()? {
             queues.create(&name, settings);
         }
-        let sqs = queue::client_over(queues);
-        let settings = Settings {
-            tables: tables.clone(),
-            hold_terms: options.hold_terms,
-            tokens: Some(tokens.clone()),
-            payments: Some(payments(&options.payments, &url)?),
-            queue_url: Some(queue::url_of("PaymentEvents")),
-            log: if options.log { Arc::new(|line| println!("{line}")) } else { Arc::new(|_| {}) },
+        let (bus, mailbox) = (Bus::new(clock.clone()), Mailbox::new(clock.clone()));
+        let sqs = queue::client_over(queues.clone());
+        let clients = Clients {
+            sqs: Some(sqs.clone()),
+            secrets_manager: None,
+            event_bridge: Some(bus::client_over(bus.clone())),
+            email: Some(mailbox::client_over(mailbox.clone())),
         };
-        let clients = Clients { sqs: Some(sqs.clone()), secrets_manager: None };
+        let settings = settings(options, &tables, &tokens, &url)?;
         let app = App::new(store.clone(), clients, settings, clock.clone());
         let mut router = gateway::router(&template.routes(), &app, &clock)?;
+        router = router.merge(Pages { mailbox, bus, queues }.router());
         if let Some(secret) = options.payments.sandbox_secret() {
             let webhooks = format!("{url}/api/payments/webhooks/{SANDBOX}");
             let deliver = sandbox::deliver_to(webhooks, secret.to_owned(), clock.clone());
@@ -188,6 +193,7 @@ impl Server {
                 "seats": self.tables.seats,
                 "reservations": self.tables.reservations,
                 "payments": self.tables.payments,
+                "events": self.tables.events,
             },
         })
     }
@@ -208,6 +214,30 @@ impl Drop for Server {
             task.abort();
         }
     }
+}
+
+/// What the functions are told of the desk.
+fn settings(
+    options: &Options,
+    tables: &Tables,
+    tokens: &TokenSettings,
+    url: &str,
+) -> Result<Settings, Error> {
+    Ok(Settings {
+        tables: tables.clone(),
+        hold_terms: options.hold_terms,
+        tokens: Some(tokens.clone()),
+        payments: Some(payments(&options.payments, url)?),
+        queues: queue::urls(),
+        event_bus: Some(bus::NAME.to_owned()),
+        email_from: Some(mailbox::FROM.to_owned()),
+        ticket_secret: Some(token::ticket_secret(&options.jwt_secret)),
+        allows_loopback: true,
+        log_settles_after: TimeDelta::seconds(1),
+        sweep_settles_after: TimeDelta::seconds(10),
+        previous_ticket_secret: None,
+        log: if options.log { Arc::new(|line| println!("{line}")) } else { Arc::new(|_| {}) },
+    })
 }
 
 /// The provider that the functions use. The sandbox is this very process.
@@ -250,7 +280,7 @@ fn pumps(
             }
             (Source::Stream(source), Some(db)) => {
                 let table = format!("{TABLE_PREFIX}{}", source.table);
-                let pump = StreamPump::new(target, source, db.clone(), &table)?;
+                let pump = StreamPump::new(target, source, db.clone(), &table, sqs.clone())?;
                 tasks.push(tokio::spawn(pump.run()));
             }
             (Source::Stream(_), None) => {}

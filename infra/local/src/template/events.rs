@@ -1,7 +1,7 @@
 //! What calls functions besides routes: queues, streams and schedules.
 //!
 //! What a desk does not imitate is refused where it would go unseen: a filter with an operator, a
-//! cron expression, a kind of event that nothing here pumps.
+//! cron expression, a kind of event that nothing here pumps, a property that it does not know.
 
 use std::time::Duration;
 
@@ -12,6 +12,14 @@ use serde_yaml_ng::Value as Yaml;
 
 use super::{Error, Template};
 use crate::queue;
+
+/// Properties of an event source that change nothing on a desk: no batch waits to be filled, and
+/// nothing happens in parallel.
+const WITHOUT_EFFECT: [&str; 3] =
+    ["MaximumBatchingWindowInSeconds", "ParallelizationFactor", "ScalingConfig"];
+
+/// The same of a queue: a desk is not up for as long as its messages would be kept.
+const WITHOUT_EFFECT_ON_QUEUES: [&str; 2] = ["MessageRetentionPeriod", "SqsManagedSseEnabled"];
 
 /// What calls a function, other than a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,26 +59,28 @@ pub struct StreamSource {
     pub retries: Option<u32>,
     /// Whether a failed batch is split, so that a record which cannot succeed is given up alone.
     pub bisects: bool,
+    /// The logical id of the queue that hears of what is given up.
+    pub on_failure: Option<String>,
     /// Whether Lambda heeds which records the function says have failed.
     pub reports_failures: bool,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct QueueProperties {
     visibility_timeout: Option<u32>,
     redrive_policy: Option<RedrivePolicy>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RedrivePolicy {
     dead_letter_target_arn: Yaml,
     max_receive_count: u32,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct SqsEvent {
     queue: Yaml,
     batch_size: Option<usize>,
@@ -79,9 +89,10 @@ struct SqsEvent {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct DynamoDbEvent {
     stream: Yaml,
+    starting_position: String,
     batch_size: Option<usize>,
     #[serde(default)]
     filter_criteria: FilterCriteria,
@@ -90,6 +101,21 @@ struct DynamoDbEvent {
     bisect_batch_on_function_error: bool,
     #[serde(default)]
     function_response_types: Vec<String>,
+    destination_config: Option<DestinationConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DestinationConfig {
+    on_failure: OnFailure,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct OnFailure {
+    #[serde(rename = "Type")]
+    kind: String,
+    destination: Yaml,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,7 +131,7 @@ struct Filter {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct ScheduleEvent {
     schedule: String,
 }
@@ -122,7 +148,8 @@ impl Template {
     }
 
     fn queue(&self, properties: &Yaml) -> Result<queue::Settings, Error> {
-        let properties: QueueProperties = serde_yaml_ng::from_value(properties.clone())?;
+        let properties = without(properties.clone(), &WITHOUT_EFFECT_ON_QUEUES);
+        let properties: QueueProperties = serde_yaml_ng::from_value(properties)?;
         let redrive = properties.redrive_policy.map(|policy| {
             let target = &policy.dead_letter_target_arn;
             let dead_letter_queue = self.attribute(target, "AWS::SQS::Queue", "Arn")?;
@@ -136,7 +163,14 @@ impl Template {
         Ok(queue::Settings { visibility_timeout_secs, redrive: redrive.transpose()? })
     }
 
-    /// What calls functions, other than routes, with the functions' logical ids.
+    /// The event buses, by their logical ids.
+    #[must_use]
+    pub fn event_buses(&self) -> Vec<String> {
+        self.resources_of("AWS::Events::EventBus").map(|(id, _)| id).collect()
+    }
+
+    /// What calls functions, other than routes, with the functions' logical ids: a function as often
+    /// as it has sources.
     ///
     /// # Errors
     ///
@@ -152,6 +186,7 @@ impl Template {
 
     fn source(&self, event: &Yaml) -> Result<Option<Source>, Error> {
         let properties = event.get("Properties").cloned().unwrap_or_default();
+        let properties = without(properties, &WITHOUT_EFFECT);
         match event.get("Type").and_then(Yaml::as_str) {
             Some("HttpApi") => Ok(None),
             Some("SQS") => {
@@ -163,19 +198,8 @@ impl Template {
                 })))
             }
             Some("DynamoDB") => {
-                let event: DynamoDbEvent = serde_yaml_ng::from_value(properties)?;
-                let filters = event.filter_criteria.filters.iter();
-                Ok(Some(Source::Stream(StreamSource {
-                    table: self.attribute(&event.stream, "AWS::DynamoDB::Table", "StreamArn")?,
-                    batch_size: event.batch_size.unwrap_or(100),
-                    filters: filters
-                        .map(|filter| pattern(&filter.pattern))
-                        .collect::<Result<_, _>>()?,
-                    // -1, which is what goes without saying, means as long as the record lives.
-                    retries: event.maximum_retry_attempts.and_then(|most| most.try_into().ok()),
-                    bisects: event.bisect_batch_on_function_error,
-                    reports_failures: reports_failures(&event.function_response_types),
-                })))
+                let event = serde_yaml_ng::from_value(properties)?;
+                Ok(Some(Source::Stream(self.stream(&event)?)))
             }
             Some("Schedule") => {
                 let event: ScheduleEvent = serde_yaml_ng::from_value(properties)?;
@@ -183,6 +207,30 @@ impl Template {
             }
             other => Err(format!("nothing on this desk pumps events of type {other:?}").into()),
         }
+    }
+
+    fn stream(&self, event: &DynamoDbEvent) -> Result<StreamSource, Error> {
+        let position = &event.starting_position;
+        if position != "TRIM_HORIZON" {
+            return Err(format!("a desk reads a stream from its beginning, not {position}").into());
+        }
+        let on_failure = event.destination_config.as_ref().map(|config| match &config.on_failure {
+            OnFailure { kind, destination } if kind == "SQS" => {
+                self.attribute(destination, "AWS::SQS::Queue", "Arn")
+            }
+            OnFailure { kind, .. } => Err(format!("a desk has no {kind} for failures").into()),
+        });
+        let filters = event.filter_criteria.filters.iter();
+        Ok(StreamSource {
+            table: self.attribute(&event.stream, "AWS::DynamoDB::Table", "StreamArn")?,
+            batch_size: event.batch_size.unwrap_or(100),
+            filters: filters.map(|filter| pattern(&filter.pattern)).collect::<Result<_, _>>()?,
+            // -1, which is what goes without saying, means as long as the record lives.
+            retries: event.maximum_retry_attempts.and_then(|most| most.try_into().ok()),
+            bisects: event.bisect_batch_on_function_error,
+            on_failure: on_failure.transpose()?,
+            reports_failures: reports_failures(&event.function_response_types),
+        })
     }
 
     /// The logical id of the resource of this type whose attribute `value` is: `X` of
@@ -213,6 +261,14 @@ impl Template {
         };
         Ok(TimeDelta::seconds(secs))
     }
+}
+
+/// `properties` but for these.
+fn without(mut properties: Yaml, names: &[&str]) -> Yaml {
+    if let Some(properties) = properties.as_mapping_mut() {
+        properties.retain(|name, _| !name.as_str().is_some_and(|name| names.contains(&name)));
+    }
+    properties
 }
 
 /// Without this, Lambda takes every answer for a success of the whole batch.
