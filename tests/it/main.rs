@@ -3,7 +3,8 @@
 //! Each test has a [`world`] of its own: tables in an embedded DynamoDB, a clock that stands still
 //! until it is moved, a queue, a sandbox provider ([`provider`]). It calls functions by method and
 //! path, with the events that API Gateway sends, and every answer is checked against `openapi.yaml`
-//! on the way out. What the provider tells, the queue and the stream move on when the test says so.
+//! on the way out. What the provider tells, and what queues and streams bring, moves on when the test says
+//! so ([`pumps`]).
 //! Faults are injected below the SDK, at its HTTP connector ([`wire`]).
 //!
 //! One file per function, then the races of the design ([`races`], [`money`]), the proofs
@@ -15,24 +16,39 @@
 mod cinema;
 mod contract;
 mod provider;
+mod pumps;
 mod wire;
 mod world;
 
 mod cancel_reservation;
+mod cancel_show;
 mod checkout_reservation;
 mod confirm_reservation;
+mod create_subscription;
+mod delete_subscription;
+mod deliver_events;
+mod enable_subscription;
 mod get_reservation;
 mod get_seat_map;
 mod get_show;
+mod get_show_cancellation;
 mod hold_seats;
 mod list_cities;
+mod list_events;
 mod list_movies;
 mod list_reservations;
+mod list_subscriptions;
 mod process_payment_events;
+mod publish_events;
 mod receive_payment_webhook;
 mod reconcile_payments;
 mod refund_payments;
+mod release_expired_holds;
+mod rotate_subscription_secret;
+mod scan_ticket;
 mod search_shows;
+mod send_emails;
+mod sweep_cancelled_shows;
 
 mod bad_input;
 mod books;
@@ -40,6 +56,7 @@ mod cost;
 mod deployment;
 mod desk;
 mod events;
+mod expiry;
 mod history;
 mod limits;
 mod metrics;

@@ -1,6 +1,7 @@
 //! The wire between the SDK and DynamoDB: what passes is written down, and faults can be put on
 //! it. Everything above it is real, retries included.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -9,6 +10,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use local::dynamodb::{Embedded, operation_of};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// A fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,27 +39,38 @@ pub(crate) struct Call {
     pub(crate) answer: Value,
 }
 
-#[derive(Debug, Clone)]
+type AtEachCall = Box<dyn Fn() + Send + Sync>;
+
+#[derive(Clone)]
 pub(crate) struct Wire {
     to: Embedded,
+    at_each_call: Arc<Mutex<Option<AtEachCall>>>,
     state: Arc<Mutex<State>>,
+    death: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     calls: Vec<Call>,
     faults: Vec<(&'static str, Fault)>,
+    /// Calls that are carried out before the one at which whoever makes it dies.
+    dies_after: Option<usize>,
 }
 
 impl Wire {
     pub(crate) fn new(to: Embedded) -> Self {
-        Self { to, state: Arc::default() }
+        Self { to, at_each_call: Arc::default(), state: Arc::default(), death: Arc::default() }
     }
 
     /// The next `times` calls of `operation` fail.
     pub(crate) fn inject(&self, operation: &'static str, fault: Fault, times: usize) {
         let mut state = self.state.lock().unwrap();
         state.faults.extend(std::iter::repeat_n((operation, fault), times));
+    }
+
+    /// Does this whenever something is called.
+    pub(crate) fn at_each_call(&self, what: impl Fn() + Send + Sync + 'static) {
+        *self.at_each_call.lock().unwrap() = Some(Box::new(what));
     }
 
     /// The calls that passed since they were last taken.
@@ -75,10 +88,44 @@ impl Wire {
         self.state.lock().unwrap().faults.clear();
     }
 
+    /// Runs `work` until it is done, or dies at the call after `calls` of them: that one is carried out,
+    /// and nobody hears of it. Says whether it was done.
+    pub(crate) async fn kill_after(&self, calls: usize, work: impl Future<Output = ()>) -> bool {
+        self.state.lock().unwrap().dies_after = Some(calls);
+        let done = tokio::select! {
+            () = work => true,
+            () = self.death.notified() => false,
+        };
+        self.state.lock().unwrap().dies_after = None;
+        done
+    }
+
+    /// Whether the call that is made now is the last thing its caller does.
+    fn is_deadly(&self) -> bool {
+        let left = &mut self.state.lock().unwrap().dies_after;
+        match left {
+            Some(0) => {
+                *left = None;
+                true
+            }
+            Some(calls) => {
+                *calls -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
     fn next_fault(&self, operation: &str) -> Option<Fault> {
         let faults = &mut self.state.lock().unwrap().faults;
         let next = faults.iter().position(|(of, _)| *of == operation)?;
         Some(faults.remove(next).1)
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
     }
 }
 
@@ -90,7 +137,15 @@ impl HttpConnector for Wire {
             for _ in 0..fastrand::u8(..4) {
                 tokio::task::yield_now().await;
             }
-            wire.carry(&request)
+            if let Some(what) = &*wire.at_each_call.lock().unwrap() {
+                what();
+            }
+            let answer = wire.carry(&request);
+            if wire.is_deadly() {
+                wire.death.notify_one();
+                std::future::pending::<()>().await;
+            }
+            answer
         })
     }
 }

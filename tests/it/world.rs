@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
+use domain::limits::{EVENT_LOG_SETTLES_AFTER_SECS, SWEEP_SETTLES_AFTER_SECS};
 use domain::payment;
 use domain::time::{HoldTerms, Timestamp};
 use dynoxide::Database;
@@ -12,16 +13,18 @@ use dynoxide::storage_backend::ManualClock;
 use edge::payment::{ProviderSecrets, SecretSource};
 use edge::{App, Clients, Clock, Role, Settings, TokenSettings};
 use lambda_http::{Context, LambdaEvent};
+use local::bus::{self, Bus};
 use local::dynamodb::{Embedded, client_over, create_tables};
-use local::pump::{QueuePump, SchedulePump, StreamPump, Target};
+use local::mailbox::{self, Mailbox};
 use local::queue::{self, Queues};
 use local::sandbox::Delivery;
-use local::template::{Route, Source, Template};
+use local::template::{Route, Template};
 use serde_json::{Value, json};
 use store::{Store, Tables};
 
 use crate::contract;
 use crate::provider;
+use crate::pumps::Streams;
 use crate::secrets::Vault;
 use crate::wire::Wire;
 
@@ -53,6 +56,8 @@ pub(crate) struct World {
     pub(crate) tables: Tables,
     pub(crate) tokens: TokenSettings,
     pub(crate) queues: Queues,
+    pub(crate) bus: Bus,
+    pub(crate) mailbox: Mailbox,
     pub(crate) deliveries: Deliveries,
     lines: Lines,
     clock: Arc<AtomicI64>,
@@ -60,7 +65,7 @@ pub(crate) struct World {
     template: Template,
     pub(crate) provider_url: String,
     pub(crate) provider: &'static str,
-    refunds: tokio::sync::Mutex<StreamPump>,
+    pub(crate) streams: Streams,
 }
 
 /// An answer, as a client sees it.
@@ -102,6 +107,8 @@ impl World {
         for (name, settings) in template.queues().unwrap() {
             queues.create(&name, settings);
         }
+        let bus = Bus::new(told_by(&clock));
+        let mailbox = Mailbox::new(told_by(&clock));
         let deliveries = Deliveries::default();
         let provider_url = provider::start(told_by(&clock), &deliveries).await;
         let world = Self::over(Parts {
@@ -110,6 +117,8 @@ impl World {
             store,
             tables,
             queues,
+            bus,
+            mailbox,
             deliveries,
             clock,
             engine_clock,
@@ -118,6 +127,7 @@ impl World {
             provider_url,
             live: false,
             vault: None,
+            hold_secs: HOLD_SECS.try_into().unwrap(),
         });
         world.fill().await;
         world.wire.take_calls();
@@ -128,10 +138,7 @@ impl World {
         let lines = Lines::default();
         let tokens = local::token::settings("a secret of some length for a world");
         let app = app(&parts, &tokens, &lines);
-        let (target, source) = target(&parts.template, "RefundPayments", &app, &parts.clock);
-        let Source::Stream(source) = source else { panic!("refunds are behind a stream") };
-        let refunds =
-            StreamPump::new(target, source, parts.db.clone(), &parts.tables.payments).unwrap();
+        let streams = Streams::new(&parts.template, &app, &parts);
         Self {
             db: parts.db,
             wire: parts.wire,
@@ -140,6 +147,8 @@ impl World {
             tables: parts.tables,
             tokens,
             queues: parts.queues,
+            bus: parts.bus,
+            mailbox: parts.mailbox,
             deliveries: parts.deliveries,
             lines,
             clock: parts.clock,
@@ -147,7 +156,7 @@ impl World {
             template: parts.template,
             provider: parts.provider,
             provider_url: parts.provider_url,
-            refunds: refunds.into(),
+            streams,
         }
     }
 
@@ -161,6 +170,21 @@ impl World {
         Self::over(self.parts(provider, base_url))
     }
 
+    /// The same, where holds last as long as this.
+    pub(crate) fn with_holds_of(&self, secs: u32) -> Self {
+        let mut parts = self.parts(self.provider, &self.provider_url);
+        parts.clock = Arc::clone(&self.clock);
+        parts.hold_secs = secs;
+        Self::over(parts)
+    }
+
+    /// The same, seen by cold functions: nothing is remembered.
+    pub(crate) fn cold(&self) -> Self {
+        let mut parts = self.parts(self.provider, &self.provider_url);
+        parts.clock = Arc::clone(&self.clock);
+        Self::over(parts)
+    }
+
     fn parts(&self, provider: &'static str, base_url: &str) -> Parts {
         Parts {
             db: self.db.clone(),
@@ -168,6 +192,8 @@ impl World {
             store: self.store.clone(),
             tables: self.tables.clone(),
             queues: self.queues.clone(),
+            bus: self.bus.clone(),
+            mailbox: self.mailbox.clone(),
             deliveries: Arc::clone(&self.deliveries),
             clock: Arc::new(AtomicI64::new(self.clock.load(SeqCst))),
             engine_clock: self.engine_clock.clone(),
@@ -176,6 +202,7 @@ impl World {
             provider_url: base_url.to_owned(),
             live: false,
             vault: None,
+            hold_secs: HOLD_SECS.try_into().unwrap(),
         }
     }
 
@@ -191,6 +218,23 @@ impl World {
         let mut parts = self.parts("stripe", "http://127.0.0.1:9");
         parts.vault = Some(vault.clone());
         Self::over(parts)
+    }
+
+    pub(crate) fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The world's clock, for what is beside it.
+    pub(crate) fn clock(&self) -> Clock {
+        told_by(&self.clock)
+    }
+
+    /// Each call of `DynamoDB` takes so long, from now on.
+    pub(crate) fn takes(&self, millis: i64) {
+        let clock = Arc::clone(&self.clock);
+        self.wire.at_each_call(move || {
+            clock.fetch_add(millis, SeqCst);
+        });
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -213,6 +257,14 @@ impl World {
     /// Calls the function behind a path, as `user`.
     pub(crate) async fn call(&self, user: &str, method: &str, path: &str, body: Value) -> Answer {
         let token = format!("Bearer {}", self.token(user));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.raw(method, path, &[("authorization", &token)], &body).await
+    }
+
+    /// Calls the function behind a path, as an admin.
+    pub(crate) async fn admin(&self, method: &str, path: &str, body: Value) -> Answer {
+        let token = local::token::mint(&self.tokens, "boss", Role::Admin, self.now());
+        let token = format!("Bearer {token}");
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.raw(method, path, &[("authorization", &token)], &body).await
     }
@@ -358,81 +410,6 @@ impl World {
         self.raw("POST", &format!("/api/payments/webhooks/{provider}"), headers, body).await
     }
 
-    /// A pump from the queue of payment events.
-    pub(crate) fn queue_pump(&self) -> QueuePump {
-        let (target, source) =
-            target(&self.template, "ProcessPaymentEvents", &self.app, &self.clock);
-        let Source::Queue(source) = source else { panic!("events are behind a queue") };
-        QueuePump::new(target, source, queue::client_over(self.queues.clone()))
-    }
-
-    /// Puts a message on the queue of payment events.
-    pub(crate) async fn enqueue(&self, body: &str) {
-        let message = queue::client_over(self.queues.clone()).send_message();
-        let message = message.queue_url(queue::url_of("PaymentEvents")).message_body(body);
-        message.send().await.unwrap();
-    }
-
-    /// Calls a function with these messages of the queue, whose answer nobody hears.
-    pub(crate) async fn deliver_and_die(&self, function: &str, bodies: &[String]) {
-        let (target, _) = target(&self.template, function, &self.app, &self.clock);
-        let record = |(number, body)| json!({"messageId": format!("m{number}"), "body": body});
-        let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
-        target.invoke(json!({"Records": records})).await.unwrap();
-    }
-
-    /// Settles what is on the queue and can be seen there.
-    pub(crate) async fn process(&self) {
-        let pump = self.queue_pump();
-        while pump.step().await.unwrap() > 0 {}
-    }
-
-    /// Refunds what is owed back, as the stream tells; a batch that fails is tried again later.
-    pub(crate) async fn refund(&self) {
-        let mut pump = self.refunds.lock().await;
-        while pump.step().await.unwrap() > 0 {}
-    }
-
-    /// Tries one batch of the stream. Says how many of its records are done with.
-    pub(crate) async fn refund_once(&self) -> usize {
-        self.refunds.lock().await.step().await.unwrap()
-    }
-
-    /// Calls the function behind the stream with these records, whatever they are.
-    pub(crate) async fn deliver_changes(&self, records: &[Value]) {
-        let (target, _) = target(&self.template, "RefundPayments", &self.app, &self.clock);
-        let answer = target.invoke(json!({"Records": records})).await.unwrap();
-        assert_eq!(answer, json!({"batchItemFailures": []}));
-    }
-
-    /// The records of the stream that ask for refunds and were not acted upon.
-    pub(crate) async fn take_refunds(&self) -> Vec<Value> {
-        self.refunds.lock().await.take().unwrap()
-    }
-
-    /// Runs the schedule once.
-    pub(crate) async fn reconcile(&self) -> Result<(), String> {
-        let (target, source) = target(&self.template, "ReconcilePayments", &self.app, &self.clock);
-        let Source::Schedule { every } = source else { panic!("it is a schedule") };
-        SchedulePump::new(target, every).step().await.map_err(|error| error.to_string())
-    }
-
-    /// Everything that happens by itself, until nothing does: the provider tells what it has to,
-    /// events are settled, what is owed is sent back.
-    pub(crate) async fn rest(&self) {
-        loop {
-            self.process().await;
-            self.refund().await;
-            let told = self.take_deliveries();
-            if told.is_empty() {
-                break;
-            }
-            for delivery in &told {
-                self.tell(delivery).await.expect(200);
-            }
-        }
-    }
-
     /// Holds seats, pays and confirms, and returns the booking.
     pub(crate) async fn book(&self, user: &str, seats: &[&str], token: &str) -> Value {
         let held = self.hold(user, seats, token).await.expect(201);
@@ -491,33 +468,28 @@ impl World {
 }
 
 /// What worlds that share their tables have in common.
-struct Parts {
-    db: Database,
+pub(crate) struct Parts {
+    pub(crate) db: Database,
     wire: Wire,
     store: Store,
-    tables: Tables,
-    queues: Queues,
+    pub(crate) tables: Tables,
+    pub(crate) queues: Queues,
+    bus: Bus,
+    mailbox: Mailbox,
     deliveries: Deliveries,
-    clock: Arc<AtomicI64>,
+    pub(crate) clock: Arc<AtomicI64>,
     engine_clock: ManualClock,
     template: Template,
     provider: &'static str,
     provider_url: String,
     live: bool,
     vault: Option<Vault>,
+    hold_secs: u32,
 }
 
-fn told_by(clock: &Arc<AtomicI64>) -> Clock {
+pub(crate) fn told_by(clock: &Arc<AtomicI64>) -> Clock {
     let clock = Arc::clone(clock);
     Arc::new(move || Timestamp::from_timestamp_millis(clock.load(SeqCst)).unwrap())
-}
-
-/// A function that no request calls, and what calls it.
-fn target(template: &Template, id: &str, app: &App, clock: &Arc<AtomicI64>) -> (Target, Source) {
-    let sources = template.sources().unwrap();
-    let (_, source) = sources.into_iter().find(|(function, _)| function == id).unwrap();
-    let function = local::functions::by_id(id, app).unwrap();
-    (Target::new(template, id, function, told_by(clock)).unwrap(), source)
 }
 
 /// A cold function's app.
@@ -530,7 +502,7 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
     }
     let settings = Settings {
         tables: parts.tables.clone(),
-        hold_terms: HoldTerms::of_secs(HOLD_SECS.try_into().unwrap()),
+        hold_terms: HoldTerms::of_secs(parts.hold_secs),
         tokens: Some(tokens.clone()),
         payments: Some(edge::payment::Settings {
             provider: parts.provider.parse().unwrap(),
@@ -541,7 +513,14 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
                 Some(_) => SecretSource::Managed { id: "marquee/payments".to_owned() },
             },
         }),
-        queue_url: Some(queue::url_of("PaymentEvents")),
+        queues: queue::urls(),
+        event_bus: Some(local::bus::NAME.to_owned()),
+        email_from: Some("Marquee <tickets@marquee.example>".to_owned()),
+        ticket_secret: Some("a secret for the tickets of a world".to_owned()),
+        previous_ticket_secret: Some("the secret for its tickets before that".to_owned()),
+        allows_loopback: true,
+        log_settles_after: TimeDelta::seconds(EVENT_LOG_SETTLES_AFTER_SECS),
+        sweep_settles_after: TimeDelta::seconds(SWEEP_SETTLES_AFTER_SECS),
         log: {
             let lines = Arc::clone(lines);
             Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()))
@@ -549,6 +528,11 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
     };
     let sqs = queue::client_over(parts.queues.clone());
     let secrets_manager = parts.vault.as_ref().map(Vault::client);
-    let clients = Clients { sqs: Some(sqs), secrets_manager };
+    let clients = Clients {
+        sqs: Some(sqs),
+        secrets_manager,
+        event_bridge: Some(bus::client_over(parts.bus.clone())),
+        email: Some(mailbox::client_over(parts.mailbox.clone())),
+    };
     App::new(parts.store.clone(), clients, settings, told_by(&parts.clock))
 }
