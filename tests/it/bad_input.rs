@@ -23,7 +23,7 @@ async fn a_body_that_is_not_what_was_expected_is_told_where() {
         ("", "EOF"),
         ("{", "EOF"),
         ("null", "null"),
-        ("[]", "length 0"),
+        ("[]", "is a list"),
         (r#"{"showId":"show-1","seatIds":["A1"]}"#, "holdToken"),
         (r#"{"showId":"show-1","seatIds":["A1"],"holdToken":"t","x":1}"#, "unknown field `x`"),
         (r#"{"showId":"show-1","seatIds":["A1"],"holdToken":"t","holdToken":"u"}"#, "duplicate"),

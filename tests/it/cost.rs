@@ -1,9 +1,10 @@
 //! What use cases cost, read off the calls that pass and the capacity that the answers tell.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::wire::Call;
-use crate::world::World;
+use crate::world::{HOLD_SECS, World};
 
 fn operations(calls: &[Call]) -> Vec<&str> {
     calls.iter().map(|call| call.operation.as_str()).collect()
@@ -63,15 +64,16 @@ async fn a_cold_function_reads_the_show_and_its_layout_first() {
 }
 
 #[tokio::test]
-async fn a_confirmation_and_a_cancellation_cost_a_read_and_a_transaction() {
+async fn a_confirmation_costs_two_reads_and_a_transaction_and_a_cancellation_one() {
     let world = World::new().await;
     let held = world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
     let payment = world.pay(&held, "succeed").await;
     world.wire.take_calls();
     world.confirm("ann", "t1", &payment).await.expect(200);
     let calls = world.wire.take_calls();
-    assert_eq!(operations(&calls), ["GetItem", "TransactWriteItems"]);
-    assert_eq!(write_units(&calls[1].answer), 2.0 * 4.0, "payment, reservation, two seats");
+    let what = "the reservation, and whether the show is still on";
+    assert_eq!(operations(&calls), ["GetItem", "GetItem", "TransactWriteItems"], "{what}");
+    assert_eq!(write_units(&calls[2].answer), 2.0 * 4.0, "payment, reservation, two seats");
 
     world.confirm("ann", "t1", &payment).await.expect(200);
     assert_eq!(operations(&world.wire.take_calls()), ["GetItem"], "a repetition only reads");
@@ -102,13 +104,13 @@ async fn a_payment_event_costs_what_a_confirmation_costs() {
     world.pay(&held, "succeed").await;
     let told = world.take_deliveries();
     let succeeded = told.last().unwrap();
-    for expected in [&["GetItem", "TransactWriteItems"][..], &["GetItem"]] {
+    for expected in [&["GetItem", "GetItem", "TransactWriteItems"][..], &["GetItem"]] {
         world.tell(succeeded).await.expect(200);
         world.wire.take_calls();
         world.process().await;
         let calls = world.wire.take_calls();
         assert_eq!(operations(&calls), expected);
-        if let Some(written) = calls.get(1) {
+        if let Some(written) = calls.get(2) {
             assert_eq!(write_units(&written.answer), 2.0 * 4.0);
         }
     }
@@ -156,6 +158,50 @@ async fn a_seat_map_reads_the_claims_that_count() {
     world.get("/api/shows/show-1/seats").await.expect(200);
     let calls = world.wire.take_calls();
     assert_eq!((calls.len(), &calls[0].answer["Count"]), (1, &json!(3)));
+}
+
+#[tokio::test]
+async fn a_hold_that_ends_costs_one_write_however_many_seats_it_has() {
+    let world = World::new().await;
+    world.hold("ann", &["A1", "A2", "A3", "A4"], "t1").await.expect(201);
+    world.advance(TimeDelta::seconds(HOLD_SECS + 1));
+    world.db.sweep_ttl().unwrap();
+    world.wire.take_calls();
+    world.release().await;
+    let calls = world.wire.take_calls();
+    assert_eq!(operations(&calls), ["TransactWriteItems"]);
+    assert_eq!(write_units(&calls[0].answer), 2.0);
+}
+
+#[tokio::test]
+async fn an_event_costs_one_write_and_who_is_told_is_remembered() {
+    let world = World::new().await;
+    world.hold("ann", &["A1"], "t1").await.expect(201);
+    world.hold("bob", &["A2"], "t2").await.expect(201);
+    world.wire.take_calls();
+    world.publish().await;
+    let calls = world.wire.take_calls();
+    assert_eq!(operations(&calls), ["TransactWriteItems", "Query", "TransactWriteItems"]);
+    assert_eq!(write_units(&calls[0].answer), 2.0, "an event of one seat is less than a KB");
+}
+
+#[tokio::test]
+async fn a_sweep_costs_a_read_and_a_transaction_for_each_reservation() {
+    let world = World::new().await;
+    world.book("ann", &["A1", "A2"], "t1").await;
+    world.hold("bob", &["A3"], "t2").await.expect(201);
+    let path = "/api/admin/shows/show-1/cancel";
+    world.admin("POST", path, Value::Null).await.expect(202);
+    world.wire.take_calls();
+    world.sweep().await;
+    let calls = world.wire.take_calls();
+    let each = ["GetItem", "TransactWriteItems"];
+    let all = [&["GetItem", "Query"][..], &each, &each].concat();
+    assert_eq!(operations(&calls), all, "the order, a page, and two reservations");
+    let mut units = [3, 5].map(|call: usize| write_units(&calls[call].answer));
+    units.sort_by(f64::total_cmp);
+    let counted = "reservation and count, with a seat; and payment, with two";
+    assert_eq!(units, [2.0 * 3.0, 2.0 * 5.0], "{counted}");
 }
 
 /// Goal: the meter, and so the metrics, tell what the wire saw.

@@ -3,13 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
+use domain::limits::{EVENT_LOG_SETTLES_AFTER_SECS, SWEEP_SETTLES_AFTER_SECS};
 use edge::Settings;
-use local::template::Template;
+use local::template::{Source, Template};
 use serde_json::{Value, json};
 
 use crate::contract;
 use crate::wire::Call;
-use crate::world::World;
+use crate::world::{HOLD_SECS, World};
+
+/// What a policy allows besides tables, to whoever has a setting: the setting, what it is of, the
+/// action and on what.
+const BESIDES_TABLES: [(&str, &str, &str, &str); 8] = [
+    ("PAYMENT_EVENTS_QUEUE_URL", "PaymentEvents", "sqs:SendMessage", "PaymentEvents"),
+    ("SHOW_CANCELLATIONS_QUEUE_URL", "ShowCancellations", "sqs:SendMessage", "ShowCancellations"),
+    ("EVENT_DELIVERIES_QUEUE_URL", "EventDeliveries", "sqs:SendMessage", "EventDeliveries"),
+    ("EMAILS_QUEUE_URL", "Emails", "sqs:SendMessage", "Emails"),
+    ("RECORDS_FAILED_QUEUE_URL", "RecordsFailed", "sqs:SendMessage", "RecordsFailed"),
+    ("EVENT_BUS_NAME", "EventBus", "events:PutEvents", "EventBus"),
+    (
+        "EMAIL_FROM",
+        "EmailFrom",
+        "ses:SendEmail",
+        "arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:identity/*",
+    ),
+    (
+        "PAYMENT_SECRET_ID",
+        "PaymentSecret",
+        "secretsmanager:GetSecretValue",
+        "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:PaymentSecret-??????",
+    ),
+];
 
 /// The template with its intrinsic functions as plain JSON: `!Ref X` is `{"Ref": "X"}`.
 fn template() -> Value {
@@ -47,7 +71,7 @@ fn every_function_has_the_settings_that_it_needs() {
             "PAYMENT_PROVIDER" => "stripe".to_owned(),
             "PAYMENT_LIVE" => "true".to_owned(),
             "AWS_ENDPOINT_URL_DYNAMODB" | "PAYMENT_BASE_URL" => String::new(),
-            "JWT_SECRET" => "s".repeat(32),
+            "JWT_SECRET" | "TICKET_SECRET" | "TICKET_SECRET_PREVIOUS" => "s".repeat(32),
             name => name.to_lowercase(),
         };
         let variables: BTreeMap<String, String> =
@@ -59,43 +83,145 @@ fn every_function_has_the_settings_that_it_needs() {
         let security = operation.and_then(|operation| operation["security"].as_array());
         let wants_a_user = security.is_some_and(|list| !list.is_empty());
         assert_eq!(settings.tokens.is_some(), wants_a_user, "{function}");
-        let is_behind_no_request = route.is_none();
-        let wants_payments = is_behind_no_request
-            || ["CheckoutReservation", "ConfirmReservation", "ReceivePaymentWebhook"]
-                .contains(&function.as_str());
-        assert_eq!(settings.payments.is_some(), wants_payments, "{function}");
-        let wants_a_queue = function == "ReceivePaymentWebhook";
-        assert_eq!(settings.queue_url.is_some(), wants_a_queue, "{function}");
+        assert!(!settings.allows_loopback, "{function}");
+        let payments: &[&str] = &[
+            "CheckoutReservation",
+            "ConfirmReservation",
+            "ProcessPaymentEvents",
+            "ReceivePaymentWebhook",
+            "ReconcilePayments",
+            "RefundPayments",
+        ];
+        let queues = &settings.queues;
+        let wanted_by: [(&str, bool, &[&str]); 10] = [
+            ("payments", settings.payments.is_some(), payments),
+            ("payment events", queues.payment_events.is_some(), &["ReceivePaymentWebhook"]),
+            (
+                "show cancellations",
+                queues.show_cancellations.is_some(),
+                &["CancelShow", "SweepCancelledShows"],
+            ),
+            (
+                "event deliveries",
+                queues.event_deliveries.is_some(),
+                &["PublishEvents", "DeliverEvents"],
+            ),
+            ("e-mails", queues.emails.is_some(), &["PublishEvents"]),
+            ("the event bus", settings.event_bus.is_some(), &["PublishEvents"]),
+            ("a sender", settings.email_from.is_some(), &["SendEmails"]),
+            (
+                "what makes no sense",
+                queues.records_failed.is_some(),
+                &["PublishEvents", "ReleaseExpiredHolds"],
+            ),
+            ("older tickets", settings.previous_ticket_secret.is_some(), &["ScanTicket"]),
+            ("tickets", settings.ticket_secret.is_some(), &["SendEmails", "ScanTicket"]),
+        ];
+        for (what, is_set, functions) in wanted_by {
+            assert_eq!(is_set, functions.contains(&function.as_str()), "{function}: {what}");
+        }
     }
 }
 
-/// Goal: a message is not seen twice while it is being settled, and an event that fails is not lost.
+/// Goal: a message is not seen twice while it is being worked off, and one that fails is not lost.
 #[test]
-fn the_queue_waits_for_its_function_and_keeps_what_failed() {
+fn a_queue_waits_for_its_function_and_keeps_what_failed() {
     let document = template();
     let template = Template::read().unwrap();
     let queues: BTreeMap<_, _> = template.queues().unwrap().into_iter().collect();
-    let events = &queues["PaymentEvents"];
-    let timeout = template.timeout("ProcessPaymentEvents").unwrap().num_seconds();
-    assert!(i64::from(events.visibility_timeout_secs) >= 6 * timeout, "AWS asks for six times");
-    let redrive = events.redrive.as_ref().unwrap();
-    assert_eq!(
-        (redrive.dead_letter_queue.as_str(), redrive.receives_max),
-        ("PaymentEventsFailed", 5)
-    );
-    let properties = |id: &str| &document["Resources"][id]["Properties"];
-    let retention = |id| properties(id)["MessageRetentionPeriod"].as_u64().unwrap();
-    assert!(retention("PaymentEventsFailed") >= retention("PaymentEvents"));
-    let url = &properties("ReceivePaymentWebhook")["Environment"]["Variables"];
-    assert_eq!(url["PAYMENT_EVENTS_QUEUE_URL"], json!({"Ref": "PaymentEvents"}));
-    let refunds = &properties("RefundPayments")["Events"]["Payments"]["Properties"];
-    let on_failure = &refunds["DestinationConfig"]["OnFailure"]["Destination"];
-    assert_eq!(on_failure, &json!({"GetAtt": "RefundsFailed.Arn"}));
+    let retention = |id: &str| {
+        document["Resources"][id]["Properties"]["MessageRetentionPeriod"].as_u64().unwrap()
+    };
+    let mut tries = BTreeMap::new();
+    for (function, source) in template.sources().unwrap() {
+        let Source::Queue(source) = source else { continue };
+        let queue = source.queue;
+        assert!(source.reports_failures, "{function}");
+        let visible_again = i64::from(queues[&queue].visibility_timeout_secs);
+        let timeout = template.timeout(&function).unwrap().num_seconds();
+        assert!(visible_again >= 6 * timeout, "AWS asks for six times: {queue}");
+        let redrive = queues[&queue].redrive.as_ref().unwrap();
+        assert_eq!(redrive.dead_letter_queue, format!("{queue}Failed"));
+        assert!(retention(&redrive.dead_letter_queue) >= retention(&queue), "{queue}");
+        tries.insert(queue, redrive.receives_max);
+    }
+    let expected = [
+        ("PaymentEvents", 5),
+        ("ShowCancellations", 100),
+        ("EventDeliveries", 100),
+        ("Emails", 200),
+    ];
+    let expected = expected.map(|(queue, tries)| (queue.to_owned(), tries));
+    assert_eq!(tries, BTreeMap::from(expected));
+}
+
+/// Goal: who calls strangers, or SES, never takes the account's functions from those that sell.
+#[test]
+fn what_calls_others_is_bounded() {
+    let document = template();
+    for (function, most) in [("DeliverEvents", 20), ("SendEmails", 2), ("SweepCancelledShows", 2)] {
+        let queue = &document["Resources"][function]["Properties"]["Events"]["Queue"];
+        let scaling = &queue["Properties"]["ScalingConfig"]["MaximumConcurrency"];
+        assert_eq!(scaling, &json!(most), "{function}");
+    }
+}
+
+/// Goal: no record is lost while something is away; where one stands that expired is kept.
+#[test]
+fn a_stream_goes_on_trying_and_keeps_where_a_record_stands() {
+    let mut kept = BTreeSet::new();
+    for (function, source) in Template::read().unwrap().sources().unwrap() {
+        let Source::Stream(source) = source else { continue };
+        assert!(source.reports_failures && source.bisects, "{function}");
+        // Something else comes back to a refund, and to nothing else.
+        let retries = (function == "RefundPayments").then_some(5);
+        assert_eq!(source.retries, retries, "{function}");
+        kept.insert((function, source.table, source.on_failure.unwrap()));
+    }
+    let expected = [
+        ("PublishEvents", "Payments", "RecordsFailed"),
+        ("PublishEvents", "Reservations", "RecordsFailed"),
+        ("RefundPayments", "Payments", "RefundsFailed"),
+        ("ReleaseExpiredHolds", "Seats", "RecordsFailed"),
+    ];
+    let owned = |(function, table, queue): (&str, &str, &str)| {
+        (function.to_owned(), table.to_owned(), queue.to_owned())
+    };
+    assert_eq!(kept, BTreeSet::from(expected.map(owned)));
+}
+
+/// Goal: somebody hears of whatever was given up, and of a stream that stands still.
+#[test]
+fn there_is_an_alarm_on_all_that_fails() {
+    let document = template();
+    let resources = document["Resources"].as_object().unwrap().values();
+    let alarms: BTreeSet<(&str, &str)> = resources
+        .filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm")
+        .map(|alarm| {
+            let of = &alarm["Properties"]["Dimensions"][0]["Value"];
+            let of = of["GetAtt"].as_str().or(of["Ref"].as_str()).or(of.as_str());
+            (alarm["Properties"]["MetricName"].as_str().unwrap(), of.unwrap())
+        })
+        .collect();
+    let template = Template::read().unwrap();
+    let redrives = template.queues().unwrap().into_iter().filter_map(|(_, queue)| queue.redrive);
+    let mut failed: BTreeSet<String> = redrives.map(|redrive| redrive.dead_letter_queue).collect();
+    for (function, source) in template.sources().unwrap() {
+        let Source::Stream(source) = source else { continue };
+        assert!(alarms.contains(&("IteratorAge", function.as_str())), "{function}");
+        failed.extend(source.on_failure);
+    }
+    assert_eq!(failed.len(), 6, "{failed:?}");
+    for queue in failed {
+        let name = format!("{queue}.QueueName");
+        let depth = ("ApproximateNumberOfMessagesVisible", name.as_str());
+        assert!(alarms.contains(&depth), "{queue}");
+    }
 }
 
 type Grants = BTreeSet<(String, String)>;
 
-/// What a function's policy allows: actions on tables or indexes.
+/// What a function's policy allows: actions on tables, indexes, queues and so on.
 fn granted(template: &Value, function: &str) -> Grants {
     let policies = &template["Resources"][function]["Properties"]["Policies"];
     let statements = policies
@@ -131,6 +257,11 @@ fn needed(calls: &[Call]) -> Grants {
                     need(&format!("{kind}Item"), &step["TableName"]);
                 }
             }
+            ("BatchGetItem", _) => {
+                for table in request["RequestItems"].as_object().unwrap().keys() {
+                    need("BatchGetItem", &json!(table));
+                }
+            }
             (operation, None) => need(operation, &request["TableName"]),
             (operation, Some(index)) => {
                 let index = format!("{}/index/{index}", request["TableName"].as_str().unwrap());
@@ -150,6 +281,36 @@ async fn every_policy_allows_what_its_function_calls_and_nothing_else() {
     let mut seen = |world: &World, function: &'static str| {
         used.entry(function).or_default().extend(needed(&world.wire.take_calls()));
     };
+    use_what_customers_call(&mut seen).await;
+    use_what_payments_drive(&mut seen).await;
+    use_what_ends_holds_and_shows(&mut seen).await;
+    use_what_tells_others(&mut seen).await;
+    use_a_ticket(&mut seen).await;
+
+    let template = template();
+    let functions = Template::read().unwrap().functions();
+    assert_eq!(used.len(), functions.len(), "every function was used");
+    for function in functions {
+        let mut uses = used[function.as_str()].clone();
+        if function == "ReceivePaymentWebhook" {
+            assert_eq!(uses, Grants::new(), "{function} touches no table");
+        } else {
+            // Opens the connection.
+            uses.insert(("dynamodb:GetItem".to_owned(), "Catalog".to_owned()));
+        }
+        let variables = &template["Resources"][&function]["Properties"]["Environment"]["Variables"];
+        for (setting, of, action, resource) in BESIDES_TABLES {
+            if let Some(value) = variables.get(setting) {
+                assert_eq!(value, &json!({"Ref": of}), "{function}");
+                uses.insert((action.to_owned(), resource.to_owned()));
+            }
+        }
+        assert_eq!(granted(&template, &function), uses, "{function}");
+    }
+}
+
+/// Uses what anybody and customers call, each in all its ways.
+async fn use_what_customers_call(seen: &mut impl FnMut(&World, &'static str)) {
     let world = World::new().await;
     for (function, path) in [
         ("ListCities", "/api/cities"),
@@ -194,27 +355,6 @@ async fn every_policy_allows_what_its_function_calls_and_nothing_else() {
     seen(&world, "CancelReservation");
     world.refund().await;
     seen(&world, "RefundPayments");
-    use_what_payments_drive(&mut seen).await;
-
-    let template = template();
-    let functions = Template::read().unwrap().functions();
-    assert_eq!(used.len(), functions.len(), "every function was used");
-    for function in functions {
-        let mut uses = used[function.as_str()].clone();
-        let variables = &template["Resources"][&function]["Properties"]["Environment"]["Variables"];
-        if variables.get("PAYMENT_SECRET_ID").is_some() {
-            let secret = "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:\
-                          PaymentSecret-??????";
-            uses.insert(("secretsmanager:GetSecretValue".to_owned(), secret.to_owned()));
-        }
-        if variables.get("PAYMENT_EVENTS_QUEUE_URL").is_some() {
-            assert_eq!(uses.len(), 1, "{function} touches no table: {uses:?}");
-            uses.insert(("sqs:SendMessage".to_owned(), "PaymentEvents".to_owned()));
-        } else {
-            uses.insert(("dynamodb:GetItem".to_owned(), "Catalog".to_owned()));
-        }
-        assert_eq!(granted(&template, &function), uses, "{function}");
-    }
 }
 
 /// Uses the functions behind a webhook, the queue and the schedule, each in all its ways.
@@ -248,4 +388,92 @@ async fn use_what_payments_drive(seen: &mut impl FnMut(&World, &'static str)) {
     world.wire.take_calls();
     world.reconcile().await.unwrap();
     seen(&world, "ReconcilePayments");
+}
+
+/// Uses what ends holds and shows, each in all its ways.
+async fn use_what_ends_holds_and_shows(seen: &mut impl FnMut(&World, &'static str)) {
+    let world = World::new().await;
+    world.hold("ann", &["A1"], "t1").await.expect(201);
+    world.advance(TimeDelta::seconds(HOLD_SECS));
+    world.hold("bob", &["A1"], "t1").await.expect(201);
+    world.wire.take_calls();
+    world.release().await;
+    seen(&world, "ReleaseExpiredHolds");
+
+    world.book("ann", &["A2"], "t2").await;
+    let world = world.cold();
+    world.wire.take_calls();
+    let path = "/api/admin/shows/show-1/cancel";
+    world.admin("POST", path, json!({"dryRun": true})).await.expect(200);
+    for _ in 0..2 {
+        world.admin("POST", path, Value::Null).await.expect(202);
+    }
+    seen(&world, "CancelShow");
+    let path = "/api/admin/shows/show-1/cancellation";
+    world.admin("GET", path, Value::Null).await.expect(200);
+    seen(&world, "GetShowCancellation");
+    world.sweep().await;
+    world.advance(TimeDelta::seconds(SWEEP_SETTLES_AFTER_SECS));
+    world.sweep().await;
+    seen(&world, "SweepCancelledShows");
+    world.refund().await;
+    seen(&world, "RefundPayments");
+    let done = world.admin("GET", path, Value::Null).await.expect(200);
+    assert_eq!((&done["status"], &done["refundsDone"]), (&json!("COMPLETED"), &json!(1)));
+}
+
+/// Uses what tells others of events, each in all its ways. Nobody is at the subscriber's address, so
+/// that there is more to do.
+async fn use_what_tells_others(seen: &mut impl FnMut(&World, &'static str)) {
+    let world = World::new().await;
+    let all = "/api/admin/subscriptions";
+    let body = json!({"url": "http://127.0.0.1:9/"});
+    let made = world.admin("POST", all, body).await.expect(201);
+    seen(&world, "CreateSubscription");
+    world.admin("GET", all, Value::Null).await.expect(200);
+    seen(&world, "ListSubscriptions");
+    let one = format!("{all}/{}", made["subscriptionId"].as_str().unwrap());
+    world.admin("POST", &format!("{one}/rotate"), Value::Null).await.expect(200);
+    seen(&world, "RotateSubscriptionSecret");
+    world.admin("POST", &format!("{one}/enable"), Value::Null).await.expect(200);
+    seen(&world, "EnableSubscription");
+
+    let ann = "ann@example.com";
+    let booked = world.book(ann, &["A1"], "t1").await;
+    tell(&world, seen).await;
+    world.cancel(ann, booked["reservationId"].as_str().unwrap()).await.expect(200);
+    world.refund().await;
+    tell(&world, seen).await;
+
+    world.advance(TimeDelta::seconds(EVENT_LOG_SETTLES_AFTER_SECS));
+    let events = world.admin("GET", "/api/admin/events", Value::Null).await.expect(200);
+    let told = events["items"].as_array().unwrap().len();
+    assert_eq!(told, 4, "held, confirmed, cancelled, refunded");
+    seen(&world, "ListEvents");
+    world.admin("DELETE", &one, Value::Null).await.expect(204);
+    seen(&world, "DeleteSubscription");
+}
+
+/// Tells what happened, to whomever it concerns.
+async fn tell(world: &World, seen: &mut impl FnMut(&World, &'static str)) {
+    world.wire.take_calls();
+    world.publish().await;
+    seen(world, "PublishEvents");
+    world.deliver().await;
+    seen(world, "DeliverEvents");
+    world.mail().await;
+    seen(world, "SendEmails");
+}
+
+/// Uses what lets people in.
+async fn use_a_ticket(seen: &mut impl FnMut(&World, &'static str)) {
+    let world = World::new().await;
+    let booked = world.book("ann", &["A1"], "t1").await;
+    let id = booked["reservationId"].as_str().unwrap().parse().unwrap();
+    let booking = world.store.reservation(&id).await.unwrap().unwrap();
+    let ticket = world.app.ticket(&booking).unwrap();
+    let scan = json!({"ticket": ticket, "gate": "Gate 1", "scanId": "s1"});
+    world.wire.take_calls();
+    world.admin("POST", "/api/admin/tickets/scan", scan).await.expect(200);
+    seen(&world, "ScanTicket");
 }

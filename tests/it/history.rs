@@ -2,7 +2,8 @@
 //! every step, and in the end all money is a booking or back.
 //!
 //! Method: three users hold, pay, confirm and cancel four seats in random order while the clock
-//! moves and TTL sweeps now and then. The provider tells late, twice, out of order or never; it
+//! moves, TTL sweeps and the stream of seats tells of it now and then; in some histories the show is
+//! cancelled in between. The provider tells late, twice, out of order or never; it
 //! refunds by hand, and refuses refunds. Answers are lost, transactions conflict, DynamoDB is away.
 //! After each step the invariants of the design are read off the tables alone. Then everything that
 //! is left is told, and the schedule runs until nothing is open; what the provider has is compared
@@ -96,6 +97,8 @@ fn never(tally: &HashMap<String, u32>) -> Option<&'static str> {
         "confirm 422",
         "cancel 200",
         "cancel 409",
+        "show cancelled 202",
+        "swept",
         "told",
         "told twice",
         "never told",
@@ -111,6 +114,8 @@ async fn history(seed: u64) -> HashMap<String, u32> {
     let mut rng = Rng::with_seed(seed);
     let world = World::new().await;
     let mut outside = Outside::default();
+    // One in three, in its second half.
+    let cancelled_at = STEPS / 2 + rng.usize(..3 * STEPS / 2);
     for step in 0..STEPS {
         if rng.u8(..12) == 0 {
             let (fault, times) = [
@@ -131,7 +136,16 @@ async fn history(seed: u64) -> HashMap<String, u32> {
             14 => world.refund().await,
             15 => at_the_provider(&world, &mut rng, &mut outside).await,
             16..=18 => world.advance(TimeDelta::milliseconds(rng.i64(0..250_000))),
-            _ => drop(world.db.sweep_ttl().unwrap()),
+            _ => {
+                world.db.sweep_ttl().unwrap();
+                world.release().await;
+            }
+        }
+        if step == cancelled_at {
+            cancel_show(&world, &mut outside).await;
+        }
+        if rng.u8(..10) == 0 {
+            world.sweep().await;
         }
         audit(&world, &format!("seed {seed}, step {step}"));
     }
@@ -211,6 +225,11 @@ async fn cancel(world: &World, rng: &mut Rng, outside: &mut Outside) {
     outside.count(&format!("cancel {}", answer.status));
 }
 
+async fn cancel_show(world: &World, outside: &mut Outside) {
+    let answer = world.admin("POST", "/api/admin/shows/show-1/cancel", Value::Null).await;
+    outside.count(&format!("show cancelled {}", answer.status));
+}
+
 /// Any of what is untold, perhaps not for the last time; settled at once or with others.
 async fn tell(world: &World, rng: &mut Rng, outside: &mut Outside) {
     if outside.untold.is_empty() {
@@ -262,12 +281,33 @@ async fn end(world: &World, outside: &mut Outside, seed: u64) {
         world.tell(&delivery).await.expect(200);
     }
     for hours in (0..48).step_by(6) {
+        world.sweep().await;
+        world.db.sweep_ttl().unwrap();
+        world.release().await;
         world.rest().await;
         world.reconcile().await.unwrap();
         audit(world, &format!("seed {seed}, {hours} hours after the end"));
         world.advance(TimeDelta::hours(6));
     }
-    assert_eq!(world.queues.depth("PaymentEventsFailed"), 0, "seed {seed}: given up");
+    for queue in ["PaymentEventsFailed", "ShowCancellationsFailed", "RecordsFailed"] {
+        assert_eq!(world.queues.depth(queue), 0, "seed {seed}: given up");
+    }
+    for item in world.items(&world.tables.reservations) {
+        assert_ne!(text(&item, "reservation_status"), "PENDING", "seed {seed}: {item}");
+    }
+    let path = "/api/admin/shows/show-1/cancellation";
+    let cancelled = world.admin("GET", path, Value::Null).await;
+    if cancelled.status == 200 {
+        let end = cancelled.body;
+        assert_eq!(end["status"], "COMPLETED", "seed {seed}: {end}");
+        assert_eq!(end["refundsDone"], end["bookingsCancelled"], "seed {seed}: {end}");
+        assert_eq!(end["refundedTotal"], end["refundTotal"], "seed {seed}: {end}");
+        assert_eq!(end["reservationsLeft"], 0, "seed {seed}: {end}");
+        let bookings = world.items(&world.tables.reservations);
+        let stands = |item: &Value| text(item, "reservation_status") == "CONFIRMED";
+        assert!(!bookings.iter().any(stands), "seed {seed}: a booking of a show that is off");
+        outside.count("swept");
+    }
     let known = world.items(&world.tables.payments);
     for payment in outside.payments() {
         let key = format!("PAYMENT#sandbox#{payment}");

@@ -84,7 +84,13 @@ async fn what_is_alarming_is_counted_over_all_functions() {
         ]
     );
     let alarms = include_str!("../../template.yaml");
-    for name in ["payments_misdirected", "refund_failures", "parked_now"] {
+    for name in [
+        "payments_misdirected",
+        "refund_failures",
+        "parked_now",
+        "cancellation_failures",
+        "subscriptions_disabled",
+    ] {
         assert!(alarms.contains(&format!("MetricName: {name}")), "no alarm on {name}");
     }
 }

@@ -8,12 +8,14 @@ use chrono::TimeDelta;
 use domain::id::{HoldToken, ReservationId, ShowId, UserId};
 use domain::money::Money;
 use domain::payment::{self, Outcome, Progress, RefundReason, Report};
+use domain::reservation::Command::Expire;
+use domain::reservation::Refusal::StillHeld;
 use domain::reservation::{PaymentSummary, PricedSeat, Reservation, Status};
 use domain::seat::{Command, Refusal, Seat};
 use domain::settlement::{Case, Origin};
 use domain::time::{HoldTerms, Timestamp};
 use serde_json::{Value, json};
-use store::{BlockError, HoldError, Settled};
+use store::{BlockError, Expiry, HoldError, Settled};
 
 use crate::world::World;
 
@@ -96,7 +98,15 @@ fn reservation(status: Status) -> Reservation {
         confirmed_at: None,
         cancelled_at: None,
         payment: None,
+        email: None,
+        entry: None,
     }
+}
+
+/// The payment that a reservation shows in this status.
+fn shown(status: payment::Status) -> PaymentSummary {
+    let (provider, reference) = ("sandbox".parse().unwrap(), "p1".parse().unwrap());
+    PaymentSummary { provider, reference, status }
 }
 
 /// Writes a reservation and, if it has one, the payment that booked it.
@@ -118,13 +128,13 @@ async fn given(world: &World, reservation: &Reservation) {
     if let Some(payment) = &reservation.payment {
         item["payment_provider"] = json!({"S": payment.provider});
         item["payment_reference"] = json!({"S": payment.reference});
-        item["payment_status"] = json!({"S": "SUCCESS"});
+        item["payment_status"] = json!({"S": payment.status});
         put(
             world,
             &world.tables.payments,
             &json!({
                 "pk": {"S": format!("PAYMENT#{}#{}", payment.provider, payment.reference)},
-                "reservation_id": {"S": reservation.id}, "payment_status": {"S": "SUCCESS"},
+                "reservation_id": {"S": reservation.id}, "payment_status": {"S": payment.status},
                 "amount_minor": {"N": "500"}, "currency": {"S": "INR"},
                 "created_at": {"S": domain::time::text(reservation.created_at)},
             }),
@@ -270,11 +280,8 @@ async fn release_and_cancellation() {
             ] {
                 let world = world_with(item.as_ref()).await;
                 let mut reservation = reservation(status);
-                reservation.payment = (status == Status::Confirmed).then(|| PaymentSummary {
-                    provider: "sandbox".parse().unwrap(),
-                    reference: "p1".parse().unwrap(),
-                    status: payment::Status::Success,
-                });
+                reservation.payment =
+                    (status == Status::Confirmed).then(|| shown(payment::Status::Success));
                 given(&world, &reservation).await;
                 let cancelled = world
                     .store
@@ -307,6 +314,37 @@ async fn block_and_unblock() {
                     Err(error) => panic!("{seat:?} at {now}: {error}"),
                 };
                 agree(&world, &seat, &command, now, says);
+            }
+        }
+    }
+}
+
+/// Goal: the end of a hold is written exactly where the domain has one, as what the domain makes of it.
+#[tokio::test]
+async fn expiry() {
+    use payment::Status::{Failed, Parked, Pending, RefundDue, Refunded, Success};
+    let payments = [Pending, Failed, Parked, Success, RefundDue, Refunded].map(shown).map(Some);
+    for payment in [None].into_iter().chain(payments) {
+        for status in
+            [Status::Pending, Status::Confirmed, Status::Cancelled, Status::Expired, Status::Failed]
+        {
+            for after_end in [-1, 0, 1] {
+                let world = World::new().await;
+                let before = Reservation { payment: payment.clone(), ..reservation(status) };
+                given(&world, &before).await;
+                let now = before.expires_at + TimeDelta::seconds(after_end);
+                let expected = match status.apply(Expire, before.is_live_at(now)) {
+                    Ok(_) => Expiry::Ended(before.end()),
+                    Err(StillHeld) => Expiry::StillHeld,
+                    Err(_) => Expiry::Past,
+                };
+                let what = format!("{before:?} at {now}");
+                let found = world.store.expire(&before.id, now).await.unwrap();
+                assert_eq!(found, expected, "{what}");
+                let after = world.store.reservation(&before.id).await.unwrap().unwrap();
+                let ended = Reservation { status: before.end(), ..before.clone() };
+                let is_ended = matches!(expected, Expiry::Ended(_));
+                assert_eq!(after, if is_ended { ended } else { before }, "{what}");
             }
         }
     }
@@ -352,11 +390,7 @@ async fn payments() {
                 (_, OweBack) => Status::Cancelled,
                 (_, Capture | Fail | Park | Refund) => Status::Pending,
             });
-            of.payment = (status == Success).then(|| PaymentSummary {
-                provider: "sandbox".parse().unwrap(),
-                reference: "p1".parse().unwrap(),
-                status,
-            });
+            of.payment = (status == Success).then(|| shown(status));
             given(&world, &of).await;
             world.put_payment("p1", status, ours().as_str());
             use_payment(&world, command).await;

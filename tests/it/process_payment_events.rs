@@ -114,7 +114,7 @@ fn end_of(world: &World, number: usize, reservation: &str) -> Value {
     let find = |table: &str, end: &str| {
         let items = world.items(table);
         let mut item = items.into_iter().find(|item| text(item, "pk").ends_with(end))?;
-        let its_own = ["pk", "user_id", "seats", "reservation_id", "payment_reference"];
+        let its_own = ["pk", "user_id", "email", "seats", "reservation_id", "payment_reference"];
         let item = item.as_object_mut()?;
         item.retain(|name, _| !its_own.contains(&name.as_str()));
         // Which of the shards a payment is in depends on its reference.
