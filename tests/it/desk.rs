@@ -1,15 +1,24 @@
-//! The desk from outside: over real HTTP, as a client of the deployed API would use it.
+//! The desk from outside: over real HTTP, as a client of the deployed API would use it, or somebody
+//! with a browser.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
 use domain::time::HoldTerms;
 use edge::Role;
+use local::mailbox::Mailbox;
+use local::pages::Pages;
 use local::sandbox::plain_http;
 use local::server::{Options, PaymentOptions, SANDBOX, Server};
-use reqwest::StatusCode;
+use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+
+use crate::cinema::movie;
+use crate::world::World;
 
 async fn serve(change: impl FnOnce(&mut Options)) -> Server {
     let mut options = Options {
@@ -187,4 +196,171 @@ async fn the_gateway_says_what_api_gateway_says() {
     let no_text = hold(vec![0xff, 0xfe]).await.unwrap();
     assert_eq!(no_text.json::<Value>().await.unwrap()["code"], "invalid_request");
     server.stop().await;
+}
+
+/// The pages over what went out of a world: where they are.
+async fn serve_pages(world: &World) -> String {
+    let (mailbox, bus) = (world.mailbox.clone(), world.bus.clone());
+    let router = Pages { mailbox, bus, queues: world.queues.clone() }.router();
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await });
+    url
+}
+
+/// What a browser gets.
+async fn browse(url: &str, path: &str) -> Response {
+    let request = plain_http().get(format!("{url}{path}")).header("accept", "text/html,*/*");
+    request.send().await.unwrap()
+}
+
+#[track_caller]
+fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
+    answer.headers()[name].to_str().unwrap()
+}
+
+/// Goal: a letter is seen as its customer sees it, and can do nothing. Method: a title that would
+/// be HTML, and what a browser is told of each page.
+#[tokio::test]
+async fn a_letter_is_shown_and_can_do_nothing() {
+    let world = World::new().await;
+    let title = r#"<b>"Tom & Jerry"</b>"#;
+    world.put_show(&movie("tom", title), |_| {}).await;
+    world.book("ann", &["A1"], "t1").await;
+    world.publish().await;
+    world.mail().await;
+    let url = serve_pages(&world).await;
+
+    let index = browse(&url, "/local/mailbox").await.text().await.unwrap();
+    let subject = r#"Your ticket: &lt;b&gt;"Tom &amp; Jerry"&lt;/b&gt;"#;
+    let line = format!("<a href=\"/local/mailbox/letter-1\">{subject}</a>");
+    assert!(index.contains(&line), "{index}");
+    let list = plain_http().get(format!("{url}/local/mailbox")).send().await.unwrap();
+    let list: Value = list.json().await.unwrap();
+    assert_eq!(list[0]["subject"], format!("Your ticket: {title}"));
+    assert_eq!(list[0]["url"], "/local/mailbox/letter-1");
+
+    let letter = browse(&url, "/local/mailbox/letter-1").await;
+    assert_eq!(header(&letter, "content-type"), "text/html; charset=utf-8");
+    assert_eq!(header(&letter, "x-content-type-options"), "nosniff");
+    let policy = header(&letter, "content-security-policy");
+    for part in ["default-src 'none';", "img-src 'self';", "frame-ancestors 'none';", " sandbox"] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    let html = letter.text().await.unwrap();
+    assert!(html.contains("src=\"/local/mailbox/letter-1/ticket.png\""), "{html}");
+    assert!(!html.contains("cid:") && !html.contains("<b>"), "{html}");
+
+    let sent = world.mailbox.letters().remove(0).attachments;
+    let dispositions: Vec<&str> = sent.iter().map(|file| file.disposition.as_str()).collect();
+    assert_eq!(dispositions, ["INLINE", "ATTACHMENT"]);
+    for (number, file) in sent.iter().enumerate() {
+        let path = format!("/local/mailbox/letter-1/{}", file.file_name);
+        assert_eq!(list[0]["attachments"][number]["url"], path);
+        let answer = browse(&url, &path).await;
+        assert_eq!(header(&answer, "content-type"), file.content_type);
+        assert_eq!(header(&answer, "content-disposition"), file.disposition.to_lowercase());
+        assert_eq!(header(&answer, "content-security-policy"), "default-src 'none'; sandbox");
+        assert_eq!(header(&answer, "x-content-type-options"), "nosniff");
+        assert_eq!(answer.bytes().await.unwrap(), file.content);
+    }
+    for path in ["letter-2", "letter-2/ticket.png", "letter-1/ticket.pdf"] {
+        let answer = browse(&url, &format!("/local/mailbox/{path}")).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_went_out_and_what_waits_can_be_seen() {
+    let world = World::new().await;
+    world.book("ann", &["A1"], "t1").await;
+    world.publish().await;
+    world.enqueue("no JSON").await;
+    let url = serve_pages(&world).await;
+    let get = async |path: &str| browse(&url, path).await.json::<Value>().await.unwrap();
+    assert_eq!(get("/local/events").await, json!(world.bus.entries()));
+    let queues = get("/local/queues").await;
+    for (name, depth) in [("Emails", 1), ("EventDeliveries", 0), ("PaymentEvents", 1)] {
+        let queue = json!({"name": name, "depth": depth});
+        assert!(queues.as_array().unwrap().contains(&queue), "{queues:#}");
+    }
+    let waits = world.queues.bodies("Emails").remove(0);
+    let waits: Value = serde_json::from_str(&waits).unwrap();
+    assert_eq!(get("/local/queues/Emails").await, json!([waits]));
+    assert_eq!(get("/local/queues/PaymentEvents").await, json!(["no JSON"]));
+    let unknown = browse(&url, "/local/queues/Letters").await;
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+}
+
+/// Goal: a web page from elsewhere reads no letters, by whatever name it reaches this machine (DNS
+/// rebinding). Method: hosts that browsers would send; the API, where tokens guard, takes all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_desks_own_pages_are_for_this_machine_only() {
+    let server = serve(|options| options.demo = false).await;
+    let status = async |path: &str, host: &str| {
+        let request = plain_http().get(format!("{}{path}", server.url)).header("host", host);
+        request.send().await.unwrap().status()
+    };
+    for host in ["localhost", "localhost:80", "127.0.0.1:3000", "[::1]", "[::1]:3000"] {
+        assert_eq!(status("/local/mailbox", host).await, StatusCode::OK, "{host}");
+    }
+    for host in ["example.com", "localhost.example.com:3000", "127.0.0.1.example.com", "10.0.0.1"] {
+        for path in ["mailbox", "mailbox/letter-1", "events", "queues", "queues/Emails"] {
+            let path = format!("/local/{path}");
+            let status = status(&path, host).await;
+            assert_eq!(status, StatusCode::MISDIRECTED_REQUEST, "{host} {path}");
+        }
+        assert_eq!(status("/api/cities", host).await, StatusCode::OK, "{host}");
+    }
+    server.stop().await;
+}
+
+/// Goal: what a desk's mailbox takes, SES takes. Method: both sides of each limit.
+#[test]
+fn the_mailbox_takes_no_more_than_ses_does() {
+    let mailbox = Mailbox::new(edge::system_clock());
+    let send = |to: &str, more: Value| {
+        let mut file = json!({"RawContent": "eA==", "FileName": "x", "ContentType": "text/plain"});
+        file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let text = json!({"Data": "x"});
+        let body = json!({"Text": text, "Html": text});
+        let simple = json!({"Subject": text, "Body": body, "Attachments": [file]});
+        let email = json!({
+            "FromEmailAddress": "marquee@example.com",
+            "Destination": {"ToAddresses": [to]},
+            "Content": {"Simple": simple},
+        });
+        let mut request = HttpRequest::new(SdkBody::from(email.to_string()));
+        request.set_method("POST").unwrap();
+        request.set_uri("/v2/email/outbound-emails").unwrap();
+        mailbox.answer(&request).status().as_u16()
+    };
+    assert_eq!(send("ann@example.com", json!({})), 200);
+    for to in ["ann", "ann@localhost", "a.nn@localhost", "änn@example.com"] {
+        assert_eq!(send(to, json!({})), 400, "{to}");
+    }
+    let of = |name: &str, chars| json!({(name): "é".repeat(chars)});
+    let encoded = |by: &str| json!({"RawContent": "w6k=", "ContentTransferEncoding": by});
+    for (more, status) in [
+        (of("FileName", 0), 400),
+        (of("FileName", 255), 200),
+        (of("FileName", 256), 400),
+        (of("ContentId", 0), 400),
+        (of("ContentId", 78), 200),
+        (of("ContentId", 79), 400),
+        (json!({"RawContent": "w6k="}), 400),
+        (json!({"RawContent": "?"}), 400),
+        (encoded("BASE64"), 200),
+        (encoded("QUOTED_PRINTABLE"), 400),
+        (encoded("SEVEN_BIT"), 400),
+        (json!({"ContentTransferEncoding": "SEVEN_BIT"}), 200),
+        (json!({"ContentTransferEncoding": "GZIP"}), 400),
+        (json!({"ContentDisposition": "INLINE"}), 200),
+        (json!({"ContentDisposition": "HIDDEN"}), 400),
+    ] {
+        assert_eq!(send("ann@example.com", more.clone()), status, "{more}");
+    }
+    let letters = mailbox.letters();
+    assert_eq!(letters.first().unwrap().attachments[0].disposition, "ATTACHMENT");
+    assert_eq!(letters.last().unwrap().attachments[0].disposition, "INLINE");
 }
