@@ -225,12 +225,7 @@ mod tests {
 
     use super::*;
     use crate::money::Money;
-    use crate::reservation::Command;
-
-    const STATUSES: [Status; 5] =
-        [Status::Pending, Status::Confirmed, Status::Cancelled, Status::Expired, Status::Failed];
-    const COMMANDS: [Command; 5] =
-        [Command::Confirm, Command::ConfirmLate, Command::Cancel, Command::Expire, Command::Fail];
+    use crate::reservation::tests::{COMMANDS, STATUSES, reservation};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_timestamp(second, 0).unwrap()
@@ -238,27 +233,6 @@ mod tests {
 
     fn money() -> Money {
         Money::new(45_000, "INR".parse().unwrap()).unwrap()
-    }
-
-    fn reservation(status: Status) -> Reservation {
-        Reservation {
-            id: "r-1".parse().unwrap(),
-            user_id: "ann".to_owned().try_into().unwrap(),
-            email: None,
-            hold_token: "t1".parse().unwrap(),
-            show_id: "s-1".parse().unwrap(),
-            show_starts_at: at(9_000),
-            seats: Vec::new(),
-            amount: money(),
-            status,
-            expires_at: at(4),
-            extended: false,
-            created_at: at(1),
-            confirmed_at: Some(at(2)),
-            cancelled_at: Some(at(3)),
-            payment: None,
-            entry: None,
-        }
     }
 
     fn payment(status: payment::Status) -> Payment {

@@ -256,13 +256,36 @@ pub enum CancelRefusal {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const STATUSES: [Status; 5] =
+    pub(crate) const STATUSES: [Status; 5] =
         [Status::Pending, Status::Confirmed, Status::Cancelled, Status::Expired, Status::Failed];
-    const COMMANDS: [Command; 5] =
+    pub(crate) const COMMANDS: [Command; 5] =
         [Command::Confirm, Command::ConfirmLate, Command::Cancel, Command::Expire, Command::Fail];
+
+    /// A reservation of this status with all its times.
+    pub(crate) fn reservation(status: Status) -> Reservation {
+        let at = |second| Timestamp::from_timestamp(second, 0).unwrap();
+        Reservation {
+            id: "r-1".parse().unwrap(),
+            user_id: "ann".to_owned().try_into().unwrap(),
+            email: None,
+            hold_token: "t1".parse().unwrap(),
+            show_id: "s-1".parse().unwrap(),
+            show_starts_at: at(9_000),
+            seats: Vec::new(),
+            amount: Money::new(45_000, "INR".parse().unwrap()).unwrap(),
+            status,
+            expires_at: at(4),
+            extended: false,
+            created_at: at(1),
+            confirmed_at: Some(at(2)),
+            cancelled_at: Some(at(3)),
+            payment: None,
+            entry: None,
+        }
+    }
 
     /// Goal: exactly the arrows of the design exist. Method: apply everything to everything.
     #[test]

@@ -118,10 +118,7 @@ pub fn admit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::Money;
-
-    const STATUSES: [Status; 5] =
-        [Status::Pending, Status::Confirmed, Status::Cancelled, Status::Expired, Status::Failed];
+    use crate::reservation::tests::{STATUSES, reservation as sample};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_timestamp(second, 0).unwrap()
@@ -141,24 +138,7 @@ mod tests {
     }
 
     fn reservation(status: Status, entry: Option<Entry>) -> Reservation {
-        Reservation {
-            id: "r-1".parse().unwrap(),
-            user_id: "ann".to_owned().try_into().unwrap(),
-            email: None,
-            hold_token: "t1".parse().unwrap(),
-            show_id: "s-1".parse().unwrap(),
-            show_starts_at: at(100),
-            seats: Vec::new(),
-            amount: Money::new(45_000, "INR".parse().unwrap()).unwrap(),
-            status,
-            expires_at: at(4),
-            extended: false,
-            created_at: at(1),
-            confirmed_at: None,
-            cancelled_at: None,
-            payment: None,
-            entry,
-        }
+        Reservation { entry, ..sample(status) }
     }
 
     /// Goal: one scan of a booking lets in, told as often as one likes for some time, and no other
