@@ -40,15 +40,6 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Nothing but `DynamoDB`.
-    ///
-    /// # Errors
-    ///
-    /// Never; it is as the others are.
-    pub fn of_nothing() -> Result<Self, MissingSetting> {
-        Ok(Self::default())
-    }
-
     /// Queues.
     ///
     /// # Errors
