@@ -2,7 +2,7 @@
 
 use domain::id::ReservationId;
 use domain::payment;
-use domain::reservation::Status;
+use domain::reservation::{Command, Refusal, Status};
 use domain::time::Timestamp;
 
 use crate::item::{Item, seconds, value};
@@ -54,16 +54,15 @@ impl Store {
             let found = found.into_iter().flatten().next();
             let found = found.ok_or_else(|| corrupt(format!("no reservation {id} has seats")))?;
             let found = reservations::read(found)?;
-            if found.status != Status::Pending {
-                return Ok(Expiry::Past);
+            match found.status.apply(Command::Expire, found.is_live_at(ended_at)) {
+                Err(Refusal::StillHeld) => return Ok(Expiry::StillHeld),
+                Err(_over) => return Ok(Expiry::Past),
+                Ok(_) if found.end() != end => end = found.end(),
+                Ok(_) => {
+                    let what = format!("{id} refused to be {end:?} at {ended_at}");
+                    return Err(corrupt(what));
+                }
             }
-            if found.is_live_at(ended_at) {
-                return Ok(Expiry::StillHeld);
-            }
-            if found.end() == end {
-                return Err(corrupt(format!("{found:?} refused to be {end:?} at {ended_at}")));
-            }
-            end = found.end();
         }
         Err(Fault::Contended)
     }
