@@ -9,10 +9,8 @@ use domain::layout::Layout;
 use domain::time::Timestamp;
 
 use crate::item::{Item, from_item, item, string, to_item};
-use crate::txn::{Aborted, If, Txn, corrupt, never};
+use crate::txn::{Aborted, IF_ABSENT, If, Txn, corrupt, never};
 use crate::{Fault, Store};
-
-const IF_ABSENT: &str = "attribute_not_exists(pk)";
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct CityRecord {

@@ -8,16 +8,13 @@ use domain::limits::{EVENT_KEPT_SECS, EVENT_LOG_SHARDS};
 use domain::time::{Timestamp, as_text, as_text_option, text};
 use futures_util::future::try_join_all;
 
-use crate::item::{Item, from_item, instant, item, string, to_item};
-use crate::txn::{Aborted, If, Txn, corrupt};
+use crate::item::{Item, from_item, instant, item, shard_of, string, to_item};
+use crate::txn::{Aborted, IF_ABSENT, If, Txn, corrupt};
 use crate::{Fault, Store};
 
 /// Events by when they were recorded. One partition takes 1,000 write units a second, so there are
 /// [`EVENT_LOG_SHARDS`].
 const BY_RECORDED_AT: &str = "by_recorded_at";
-
-/// It was not recorded before.
-const IF_ABSENT: &str = "attribute_not_exists(pk)";
 
 /// It is still kept, and nobody noted that its letter is sent.
 const IF_NOT_MAILED: &str = "attribute_exists(pk) AND attribute_not_exists(mailed_at)";
@@ -83,12 +80,6 @@ fn key(id: &EventId) -> Item {
     item([("pk", string(format!("EVENT#{id}"))), ("sk", string("EVENT"))])
 }
 
-/// A number below the count of shards, the same for an event at all times.
-fn shard_of(id: &EventId) -> u8 {
-    let mixed = |hash: u8, byte: u8| hash.wrapping_mul(31).wrapping_add(byte);
-    id.as_str().bytes().fold(0, mixed) % EVENT_LOG_SHARDS
-}
-
 /// The item of an event.
 fn item_of(event: &RecordedEvent) -> Item {
     to_item(&Record {
@@ -97,7 +88,7 @@ fn item_of(event: &RecordedEvent) -> Item {
         event_type: event.kind,
         event_body: event.body.clone(),
         recorded_at: event.recorded_at,
-        log_shard: shard_of(&event.id).to_string(),
+        log_shard: shard_of(event.id.as_str(), EVENT_LOG_SHARDS).to_string(),
         recorded_at_event: event.position().stored(),
         kept_until: event.recorded_at + TimeDelta::seconds(EVENT_KEPT_SECS),
         mailed_at: event.mailed_at,

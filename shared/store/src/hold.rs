@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use crate::item::Item;
 use crate::reservation as reservations;
 use crate::seat as seats;
-use crate::txn::{Aborted, If, Txn, corrupt};
+use crate::txn::{Aborted, IF_ABSENT, If, Txn, corrupt};
 use crate::{Fault, Store};
 
 /// Why seats were not held.
@@ -60,7 +60,7 @@ impl Store {
         let mut txn = Txn::new(self).put(
             &self.tables.reservations,
             reservations::item_of(wanted),
-            If::new(reservations::IF_ABSENT, []),
+            If::new(IF_ABSENT, []),
             explain_reservation,
         );
         for PricedSeat { seat_id, section_id, .. } in &wanted.seats {

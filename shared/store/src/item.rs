@@ -36,6 +36,12 @@ pub(crate) fn item<const N: usize>(pairs: [(&str, AttributeValue); N]) -> Item {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// A number below `shards`, the same for a text at all times.
+pub(crate) fn shard_of(text: &str, shards: u8) -> u8 {
+    let mixed = |hash: u8, byte: u8| hash.wrapping_mul(31).wrapping_add(byte);
+    text.bytes().fold(0, mixed) % shards
+}
+
 /// A record as an item.
 pub(crate) fn to_item(record: &impl Serialize) -> Item {
     serde_dynamo::to_item(record).expect("records are maps with text keys")

@@ -7,8 +7,8 @@ use domain::money::{Currency, Money};
 use domain::payment::{Payment, RefundReason, Status};
 use domain::time::{Timestamp, as_text};
 
-use crate::item::{Item, from_item, instant, item, string, value};
-use crate::txn::{Aborted, If, Txn, corrupt};
+use crate::item::{Item, from_item, instant, item, shard_of, string, value};
+use crate::txn::{Aborted, IF_ABSENT, If, Txn, corrupt};
 use crate::{Fault, Store};
 
 /// Payments that somebody must come back to, by when. Only these have the index's attributes.
@@ -35,9 +35,6 @@ const IF_REFUNDABLE: &str = "payment_status IN (:refund_due, :parked)";
 
 /// The payment is as it was when it was looked at.
 const IF_UNTOUCHED: &str = "payment_status = :status AND check_at <= :now";
-
-/// There is no such payment.
-const IF_ABSENT: &str = "attribute_not_exists(pk)";
 
 /// Makes the payment, or moves it on to where nobody need come back to it. When it was first heard
 /// of stays.
@@ -116,12 +113,6 @@ fn check_shard(status: Status, shard: u8) -> String {
     format!("{status}#{shard}")
 }
 
-/// A number below the count of shards, the same for a payment at all times.
-fn shard_of(reference: &PaymentReference) -> u8 {
-    let mixed = |hash: u8, byte: u8| hash.wrapping_mul(31).wrapping_add(byte);
-    reference.as_str().bytes().fold(0, mixed) % PAYMENT_CHECK_SHARDS
-}
-
 /// The values that move a payment to `status`, with its place among those to come back to if that is
 /// a status to come back to.
 pub(crate) fn becomes(status: Status, reference: &PaymentReference, now: Timestamp) -> If {
@@ -129,7 +120,10 @@ pub(crate) fn becomes(status: Status, reference: &PaymentReference, now: Timesta
     match status.check_after() {
         None => values,
         Some(after) => values.with([
-            (":check_shard", string(check_shard(status, shard_of(reference)))),
+            (
+                ":check_shard",
+                string(check_shard(status, shard_of(reference.as_str(), PAYMENT_CHECK_SHARDS))),
+            ),
             (":check_at", instant(now + after)),
         ]),
     }

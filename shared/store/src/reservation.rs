@@ -19,9 +19,6 @@ use crate::{Fault, Store};
 
 const BY_USER: &str = "by_user";
 
-/// There is no such reservation yet.
-pub(crate) const IF_ABSENT: &str = "attribute_not_exists(pk)";
-
 /// The reservation is as it was when it was decided upon: nothing but its status and its end takes
 /// part in a decision about seats or money and can change. (Which payment it shows can; of two at
 /// once, the last one written is shown.)

@@ -18,7 +18,7 @@ use domain::time::{Timestamp, as_text, as_text_option};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::item::{Item, from_item, instant, item, string, to_item, value};
-use crate::txn::{Aborted, If, Txn, corrupt};
+use crate::txn::{Aborted, IF_ABSENT, IF_THERE, If, Txn, corrupt};
 use crate::{Fault, Store, reservation as reservations, seat as seats, show as shows};
 
 /// Items in one `BatchGetItem` (AWS, "`DynamoDB` quotas": 100).
@@ -32,9 +32,6 @@ const CLAIMS_AT_ONCE: usize = 5_000;
 
 /// The longest pauses before each try of a batch, for what `DynamoDB` left over in the last one.
 const BATCH_PAUSES_MS: [u64; 6] = [0, 50, 100, 200, 400, 800];
-
-const IF_ABSENT: &str = "attribute_not_exists(pk)";
-const IF_THERE: &str = "attribute_exists(pk)";
 
 /// It was not ordered again since it was read.
 const IF_ORDERED: &str = "ordered_times = :seen";

@@ -13,14 +13,10 @@ use domain::subscription::{Status, Subscription};
 use domain::time::{Timestamp, as_text, as_text_option};
 
 use crate::item::{Item, from_item, instant, item, string, to_item, value};
-use crate::txn::{Aborted, If, Txn, corrupt, never};
+use crate::txn::{Aborted, IF_ABSENT, IF_THERE, If, Txn, corrupt, never};
 use crate::{Fault, Store};
 
 const PARTITION: &str = "SUBSCRIPTIONS";
-
-const IF_ABSENT: &str = "attribute_not_exists(pk)";
-
-const IF_THERE: &str = "attribute_exists(pk)";
 
 /// It has the secret that was read. Each rotation brings another, so it has what was before, too.
 const IF_NOT_ROTATED: &str = "signing_secret = :read";

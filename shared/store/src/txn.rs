@@ -23,6 +23,12 @@ const ATTEMPTS_MAX: u32 = 6;
 /// [`ATTEMPTS_MAX`], a caller waits 0.3 s on average before it is told to come back.
 const PAUSE_MS: u64 = 20;
 
+/// There is no such item.
+pub(crate) const IF_ABSENT: &str = "attribute_not_exists(pk)";
+
+/// There is such an item.
+pub(crate) const IF_THERE: &str = "attribute_exists(pk)";
+
 type Explain<'a, R> = Box<dyn Fn(Option<&Item>) -> Result<R, Fault> + Send + Sync + 'a>;
 
 /// A condition, with the values that it and an update beside it name.
