@@ -7,6 +7,10 @@ use crate::limits::{ID_CHARS_MAX, NAME_CHARS_MAX};
 use crate::search::fold;
 use crate::time::Timestamp;
 
+mod movie;
+
+pub use movie::InvalidMovie;
+
 /// A name or title: 1 to [`NAME_CHARS_MAX`] characters, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -139,6 +143,37 @@ pub struct Auditorium {
     pub name: Name,
     /// In which theatre it is.
     pub theatre_id: TheatreId,
+    /// Its newest layout, which new shows are sold under.
+    pub layout_version: u32,
+}
+
+/// Something in the catalogue, with how often it was written: 1 at first, and one more with each change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned<T> {
+    /// What it is.
+    pub entry: T,
+    /// Its version.
+    pub version: u32,
+}
+
+/// As what somebody who changes an entry knows it (RFC 9110, section 13.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// However it is now.
+    Any,
+    /// As it was at this version.
+    Version(u32),
+}
+
+impl Expected {
+    /// Whether an entry at `version` is what they know.
+    #[must_use]
+    pub fn matches(self, version: u32) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Version(seen) => seen == version,
+        }
+    }
 }
 
 #[cfg(test)]

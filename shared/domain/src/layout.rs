@@ -1,4 +1,4 @@
-//! How the seats of an auditorium stand: sections, rows, runs of one seat type, aisles.
+//! How the seats of an auditorium stand: sections, rows, runs of one kind of seat, aisles.
 //!
 //! A layout is written once and never changed; shows point to a version of it. It is stored as
 //! runs, not as seats, so that a stadium fits one item, and a seat is found in it by name without
@@ -50,7 +50,7 @@ pub struct Row {
     pub aisles_after: Vec<u16>,
 }
 
-/// Neighbouring seats of one type.
+/// Neighbouring seats of one type and for the same people.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
@@ -60,6 +60,32 @@ pub struct Run {
     pub last: u16,
     /// What they are sold as.
     pub seat_type: SeatType,
+    /// Whom they are for.
+    #[serde(default, skip_serializing_if = "Feature::is_standard")]
+    pub feature: Feature,
+}
+
+/// Whom a seat is for. What is not for anybody is kept until the house releases it.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Feature {
+    /// For anybody.
+    #[default]
+    Standard,
+    /// A space for a wheelchair, or a seat that can be reached without steps.
+    Accessible,
+    /// For who comes with somebody who needs an accessible one.
+    Companion,
+}
+
+impl Feature {
+    /// Whether the seat is for anybody.
+    #[must_use]
+    pub fn is_standard(&self) -> bool {
+        *self == Self::Standard
+    }
 }
 
 /// Where a seat stands.
@@ -73,6 +99,8 @@ pub struct Place<'a> {
     pub number: u16,
     /// What it is sold as.
     pub seat_type: &'a SeatType,
+    /// Whom it is for.
+    pub feature: Feature,
 }
 
 /// Why something is not a layout.
@@ -133,20 +161,14 @@ impl Layout {
     /// Where the seat of this name stands, if there is one.
     #[must_use]
     pub fn find(&self, seat_id: &SeatId) -> Option<Place<'_>> {
-        let (section, name) = match (&self.sections[..], seat_id.as_str().rsplit_once('-')) {
-            ([only], None) => (only, seat_id.as_str()),
+        let SeatName { section, label, number } = SeatName::of(seat_id)?;
+        let section = match (&self.sections[..], section) {
+            ([only], None) => only,
             ([_], Some(_)) | (_, None) => return None,
-            (_several, Some((section, name))) => (self.section(section)?, name),
+            (_several, Some(section)) => self.section(section)?,
         };
-        let digits = name.find(|character: char| character.is_ascii_digit())?;
-        let (label, number) = name.split_at(digits);
-        if number.starts_with('0') {
-            return None;
-        }
-        let number: u16 = number.parse().ok()?;
         let row = section.rows.iter().find(|row| row.label == label)?;
-        let run = row.runs.iter().find(|run| (run.first..=run.last).contains(&number))?;
-        Some(Place { section, row, number, seat_type: &run.seat_type })
+        Place::at(section, row, number)
     }
 
     /// The name of the seat at `place`.
@@ -158,6 +180,38 @@ impl Layout {
             _several => format!("{}-{}{number}", section.id, row.label),
         };
         text.parse().expect("labels and section ids are letters of an id, and short")
+    }
+}
+
+impl<'a> Place<'a> {
+    /// The seat of this number in a row of a section, if there is one.
+    pub(crate) fn at(section: &'a Section, row: &'a Row, number: u16) -> Option<Self> {
+        let run = row.runs.iter().find(|run| (run.first..=run.last).contains(&number))?;
+        Some(Self { section, row, number, seat_type: &run.seat_type, feature: run.feature })
+    }
+}
+
+/// A seat's name, taken apart: `N12-A7` is seat 7 of row `A` in section `N12`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SeatName<'a> {
+    /// None where there is one section only.
+    pub(crate) section: Option<&'a str>,
+    pub(crate) label: &'a str,
+    pub(crate) number: u16,
+}
+
+impl<'a> SeatName<'a> {
+    pub(crate) fn of(seat_id: &'a SeatId) -> Option<Self> {
+        let text = seat_id.as_str();
+        let (section, name) = match text.rsplit_once('-') {
+            Some((section, name)) => (Some(section), name),
+            None => (None, text),
+        };
+        let (label, number) = name.split_at(name.bytes().position(|byte| byte.is_ascii_digit())?);
+        if number.starts_with('0') {
+            return None;
+        }
+        Some(Self { section, label, number: number.parse().ok()? })
     }
 }
 
@@ -183,6 +237,7 @@ impl Section {
                     row,
                     number,
                     seat_type: &run.seat_type,
+                    feature: run.feature,
                 })
             })
         })
@@ -204,74 +259,103 @@ impl From<Layout> for RawLayout {
 impl TryFrom<RawLayout> for Layout {
     type Error = InvalidLayout;
 
+    /// # Errors
+    ///
+    /// The first of [`RawLayout::mistakes`].
     fn try_from(raw: RawLayout) -> Result<Self, InvalidLayout> {
-        let RawLayout { sections } = raw;
-        let rows: usize = sections.iter().map(|section| section.rows.len()).sum();
-        let runs = sections.iter().flat_map(|section| &section.rows).map(|row| row.runs.len());
-        at_most(sections.len(), "sections", SECTIONS_MAX)?;
-        at_most(rows, "rows", LAYOUT_ROWS_MAX)?;
-        at_most(runs.sum(), "runs of seats", LAYOUT_RUNS_MAX)?;
-        if sections.is_empty() {
-            return Err(InvalidLayout::Empty("the layout".to_owned()));
+        match raw.mistakes().into_iter().next() {
+            Some(mistake) => Err(mistake),
+            None => Ok(Self { sections: raw.sections }),
         }
-        let mut ids = BTreeSet::new();
-        for section in &sections {
-            let id = section.id.as_str();
-            if id.contains('-') || id.len() > SECTION_ID_CHARS_MAX {
-                return Err(InvalidLayout::SectionId(id.to_owned()));
-            }
-            if !ids.insert(&section.id) {
-                return Err(InvalidLayout::Repeated(format!("section {}", section.id)));
-            }
-            check_rows(section)?;
-            at_most(section.seat_count(), "seats in a section", SECTION_SEATS_MAX)?;
-        }
-        let layout = Self { sections };
-        at_most(layout.seat_count(), "seats", LAYOUT_SEATS_MAX)?;
-        Ok(layout)
     }
 }
 
-fn at_most(count: usize, of: &'static str, limit: usize) -> Result<(), InvalidLayout> {
-    if count > limit { Err(InvalidLayout::TooMany { of, limit }) } else { Ok(()) }
+impl RawLayout {
+    /// Everything that is wrong with it, from the front; nothing, if it is a layout.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<InvalidLayout> {
+        let sections = &self.sections;
+        let rows = sections.iter().flat_map(|section| &section.rows);
+        let runs: usize = rows.clone().map(|row| row.runs.len()).sum();
+        let mut mistakes = Vec::new();
+        mistakes.extend(more_than(SECTIONS_MAX, "sections", sections.len()));
+        mistakes.extend(more_than(LAYOUT_ROWS_MAX, "rows", rows.count()));
+        mistakes.extend(more_than(LAYOUT_RUNS_MAX, "runs of seats", runs));
+        if sections.is_empty() {
+            mistakes.push(InvalidLayout::Empty("the layout".to_owned()));
+        }
+        let mut ids = BTreeSet::new();
+        for section in sections {
+            let id = section.id.as_str();
+            if id.contains('-') || id.len() > SECTION_ID_CHARS_MAX {
+                mistakes.push(InvalidLayout::SectionId(id.to_owned()));
+            }
+            if !ids.insert(id) {
+                mistakes.push(InvalidLayout::Repeated(format!("section {id}")));
+            }
+            rows_mistakes(section, &mut mistakes);
+            mistakes.extend(more_than(
+                SECTION_SEATS_MAX,
+                "seats in a section",
+                section.seat_count(),
+            ));
+        }
+        let seats = sections.iter().map(Section::seat_count).sum();
+        mistakes.extend(more_than(LAYOUT_SEATS_MAX, "seats", seats));
+        mistakes
+    }
 }
 
-fn check_rows(section: &Section) -> Result<(), InvalidLayout> {
+fn more_than(limit: usize, of: &'static str, count: usize) -> Option<InvalidLayout> {
+    (count > limit).then_some(InvalidLayout::TooMany { of, limit })
+}
+
+fn rows_mistakes(section: &Section, mistakes: &mut Vec<InvalidLayout>) {
     if section.rows.is_empty() {
-        return Err(InvalidLayout::Empty(format!("section {}", section.id)));
+        mistakes.push(InvalidLayout::Empty(format!("section {}", section.id)));
     }
     let mut labels = BTreeSet::new();
     for row in &section.rows {
         let is_letters = row.label.bytes().all(|byte| byte.is_ascii_alphabetic());
         if !is_letters || !(1..=3).contains(&row.label.len()) {
-            return Err(InvalidLayout::Label(row.label.clone()));
+            mistakes.push(InvalidLayout::Label(row.label.clone()));
         }
-        let name = format!("{} of section {}", row.label, section.id);
+        let name = || format!("{} of section {}", row.label, section.id);
         if !labels.insert(&row.label) {
-            return Err(InvalidLayout::Repeated(format!("row {name}")));
+            mistakes.push(InvalidLayout::Repeated(format!("row {}", name())));
         }
         if row.runs.is_empty() {
-            return Err(InvalidLayout::Empty(format!("row {name}")));
+            mistakes.push(InvalidLayout::Empty(format!("row {}", name())));
         }
-        let mut before = 0;
-        for run in &row.runs {
-            if run.first <= before || run.last < run.first || run.last > SEAT_NUMBER_MAX {
-                return Err(InvalidLayout::Numbers(name));
-            }
-            before = run.last;
-            if run.seat_type.as_str().len() > SEAT_TYPE_CHARS_MAX {
-                return Err(InvalidLayout::SeatType(run.seat_type.to_string()));
-            }
+        if !row.numbers_ascend() {
+            mistakes.push(InvalidLayout::Numbers(name()));
         }
-        at_most(row.aisles_after.len(), "aisles in a row", AISLES_PER_ROW_MAX)?;
-        let of_the_row =
-            |seat: &u16| row.runs.iter().any(|run| (run.first..=run.last).contains(seat));
-        let ascending = row.aisles_after.is_sorted_by(|left, right| left < right);
-        if !ascending || !row.aisles_after.iter().all(of_the_row) {
-            return Err(InvalidLayout::Aisles(name));
+        let types: BTreeSet<&str> = row.runs.iter().map(|run| run.seat_type.as_str()).collect();
+        let too_long = types.into_iter().filter(|text| text.len() > SEAT_TYPE_CHARS_MAX);
+        mistakes.extend(too_long.map(|text| InvalidLayout::SeatType(text.to_owned())));
+        mistakes.extend(more_than(AISLES_PER_ROW_MAX, "aisles in a row", row.aisles_after.len()));
+        if !row.aisles_stand_behind_seats() {
+            mistakes.push(InvalidLayout::Aisles(name()));
         }
     }
-    Ok(())
+}
+
+impl Row {
+    fn numbers_ascend(&self) -> bool {
+        let mut before = 0;
+        self.runs.iter().all(|run| {
+            let ascends = run.first > before && run.last >= run.first;
+            before = run.last;
+            ascends && run.last <= SEAT_NUMBER_MAX
+        })
+    }
+
+    fn aisles_stand_behind_seats(&self) -> bool {
+        let of_the_row =
+            |seat: &u16| self.runs.iter().any(|run| (run.first..=run.last).contains(seat));
+        let ascending = self.aisles_after.is_sorted_by(|left, right| left < right);
+        ascending && self.aisles_after.iter().all(of_the_row)
+    }
 }
 
 #[cfg(test)]
@@ -279,7 +363,8 @@ mod tests {
     use super::*;
 
     fn run(first: u16, last: u16) -> Run {
-        Run { first, last, seat_type: "REGULAR".parse().unwrap() }
+        let seat_type = "REGULAR".parse().unwrap();
+        Run { first, last, seat_type, feature: Feature::Standard }
     }
 
     fn row(label: &str, runs: Vec<Run>) -> Row {
@@ -364,5 +449,45 @@ mod tests {
             let message = result.unwrap_err().to_string();
             assert!(message.ends_with(expected), "{message:?} is not {expected:?}");
         }
+    }
+
+    #[test]
+    fn every_mistake_is_told_and_the_first_of_them_first() {
+        let long = "T".repeat(SEAT_TYPE_CHARS_MAX + 1);
+        let of_long_type = Run { seat_type: long.parse().unwrap(), ..run(5, 6) };
+        let bad = Row { aisles_after: vec![3, 3], ..row("B2", vec![run(2, 1), of_long_type]) };
+        let raw = RawLayout {
+            sections: vec![
+                section("S-1", vec![row("A", vec![run(1, 4)]), row("A", vec![])]),
+                section("S", vec![bad]),
+                section("S", vec![]),
+            ],
+        };
+        let told: Vec<String> = raw.mistakes().iter().map(ToString::to_string).collect();
+        let expected = [
+            "section `S-1`: a section's id has no dash and at most 24 characters".to_owned(),
+            "row A of section S-1 is there twice".to_owned(),
+            "row A of section S-1 has no seats".to_owned(),
+            "row `B2`: a row's label is one to three letters".to_owned(),
+            "row B2 of section S: seat numbers run from 1 to 999 and ascend".to_owned(),
+            format!("seat type `{long}`: a seat type has at most 24 characters"),
+            "row B2 of section S: aisles stand behind seats of the row, in ascending order"
+                .to_owned(),
+            "section S is there twice".to_owned(),
+            "section S has no seats".to_owned(),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(Layout::try_from(raw.clone()).unwrap_err(), raw.mistakes()[0]);
+    }
+
+    #[test]
+    fn a_seat_is_found_with_whom_it_is_for() {
+        let wheelchair = Run { feature: Feature::Accessible, ..run(5, 5) };
+        let hall = layout(vec![section("S", vec![row("A", vec![run(1, 4), wheelchair])])]).unwrap();
+        let feature = |seat: &str| hall.find(&seat.parse().unwrap()).map(|place| place.feature);
+        assert_eq!(feature("A4"), Some(Feature::Standard));
+        assert_eq!(feature("A5"), Some(Feature::Accessible));
+        let listed = hall.sections()[0].places().find(|place| place.number == 5);
+        assert_eq!(listed.map(|place| place.feature), Some(Feature::Accessible));
     }
 }
