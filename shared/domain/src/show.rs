@@ -113,6 +113,21 @@ impl PriceList {
     }
 }
 
+/// What becomes of a choice that leaves a single seat free between others, which hardly anybody buys.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OrphanRule {
+    /// Nothing.
+    #[default]
+    Off,
+    /// It is held, and its customer is told.
+    Warn,
+    /// It is refused.
+    Enforce,
+}
+
 /// One screening.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Show {
@@ -140,6 +155,18 @@ pub struct Show {
     pub prices: PriceList,
     /// Whether it is sold.
     pub status: Status,
+    /// The zone of its theatre in the IANA database.
+    pub time_zone: String,
+    /// How many seats its auditorium has of the types that it sells.
+    pub seat_count: u32,
+    /// What becomes of a choice that leaves a single seat free.
+    pub orphan_rule: OrphanRule,
+    /// Whether anybody may have the seats that are kept for those who need them.
+    pub accessible_released: bool,
+    /// When it was put on sale first. From then on its film, its room and its times stand.
+    pub opened_at: Option<Timestamp>,
+    /// How often it was written.
+    pub version: u32,
 }
 
 /// Why a show does not sell.
