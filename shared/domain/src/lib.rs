@@ -7,9 +7,9 @@
 //! on a desk and in a property test.
 //!
 //! Read in this order: [`limits`], [`id`], [`money`], [`time`]; then the cinema: [`catalog`],
-//! [`layout`], [`show`], [`search`]; then the sale: [`seats`], [`seat`], [`reservation`],
-//! [`payment`], [`settlement`]; then what comes of it: [`cancellation`] of a show, [`ticket`],
-//! [`event`], [`subscription`].
+//! [`layout`], [`show`], [`schedule`], [`search`], [`availability`]; then the sale: [`seats`],
+//! [`seat_choice`], [`seat`], [`allowance`], [`reservation`], [`payment`], [`settlement`]; then what
+//! comes of it: [`cancellation`] of a show, [`ticket`], [`event`], [`subscription`], [`audit`].
 //!
 //! **Invariant:** this crate names no AWS, HTTP or async crate in its `Cargo.toml`.
 
@@ -19,17 +19,22 @@ pub mod id;
 pub mod money;
 pub mod time;
 
+pub mod availability;
 pub mod catalog;
 pub mod layout;
+pub mod schedule;
 pub mod search;
 pub mod show;
 
+pub mod allowance;
 pub mod payment;
 pub mod reservation;
 pub mod seat;
+pub mod seat_choice;
 pub mod seats;
 pub mod settlement;
 
+pub mod audit;
 pub mod cancellation;
 pub mod email;
 pub mod event;

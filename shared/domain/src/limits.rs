@@ -147,6 +147,97 @@ pub const DELIVERY_GIVEN_UP_AFTER_SECS: i64 = 5 * 24 * 60 * 60;
 /// Seconds for which a secret that was replaced still signs, so that its subscriber can change over.
 pub const SIGNING_SECRET_OVERLAP_SECS: i64 = 24 * 60 * 60;
 
+/// Of a show's seats, in percent, that cannot be had any more when it is told to fill fast: there is
+/// still a choice, and good seats go while one thinks.
+pub const FILLING_FAST_PERCENT: u64 = 70;
+
+/// Ends of holds that the count of a section tells apart. With them it stays below the 1 KB that one
+/// write unit writes; a hall has fewer holds at once, and near ends are put together where there are more.
+pub const HOLD_ENDS_COUNTED_MAX: usize = 32;
+
+/// Languages of a film, and genres of one: more than any list of films shows.
+pub const MOVIE_TAGS_MAX: usize = 20;
+
+/// Minutes of a film: 10 hours. What is longer is shown in parts.
+pub const RUNTIME_MINUTES_MAX: u16 = 600;
+
+/// Shows ahead in one auditorium: ten a day for half a year. At 128 characters of id and two times each
+/// they fit the 400 KB of one item.
+pub const SCHEDULE_SHOWS_MAX: usize = 2_000;
+
+/// Hours from the beginning of a show to its end: a marathon.
+pub const SHOW_HOURS_MAX: i64 = 24;
+
+/// Days from now until a show begins: who sells earlier has mistyped the year.
+pub const SHOWS_AHEAD_DAYS_MAX: i64 = 2 * 366;
+
+/// Shows in one upload of a schedule: a week of a chain of fifty auditoriums.
+pub const SCHEDULE_UPLOAD_SHOWS_MAX: usize = 5_000;
+
+/// Mistakes of a schedule that are told at once: more than anybody mends before trying again.
+pub const LINE_ERRORS_MAX: usize = 100;
+
+/// Prices of a show, each of one type of seat: more than a price list at any box office has, and a show
+/// stays so small that many of them are read and written at once.
+pub const PRICES_PER_SHOW_MAX: usize = 50;
+
+/// Bytes of a show as it is stored, at most: ids, names in UTF-8, prices, and some for the rest.
+const SHOW_BYTES_MAX: usize = 8 * ID_CHARS_MAX
+    + 5 * 4 * NAME_CHARS_MAX
+    + PRICES_PER_SHOW_MAX * (SEAT_TYPE_CHARS_MAX + 24)
+    + 1_000;
+
+/// Bytes of a full schedule: an id and two times each.
+const SCHEDULE_BYTES_MAX: usize = SCHEDULE_SHOWS_MAX * (ID_CHARS_MAX + 30);
+
+/// Shows written in one transaction, besides their schedule and the look at their auditorium.
+pub const SHOWS_PER_TRANSACTION: usize = 96;
+
+/// House seats of a show that change at once: what one transaction takes besides the show.
+pub const HOUSE_SEATS_CHANGED_MAX: usize = TRANSACTION_STEPS_MAX - 1;
+
+/// Partitions of the index of a show's payments. One takes 1,000 write units a second, and all that
+/// is paid in an on-sale may be for one show.
+pub const PAYMENT_SHOW_SHARDS: u8 = 8;
+
+/// Findings that one audit tells: at 3 KB each they fit the 6 MB that Lambda answers at most. Who has
+/// more mends these and audits again.
+pub const AUDIT_FINDINGS_MAX: usize = 1_000;
+
+/// Seats of one show that one user holds at most at the same time, if nothing else is configured: a hold
+/// of the largest size. Who wants more pays for these first.
+pub const HELD_SEATS_MAX: u32 = 10;
+
+/// Holds of one user, over all shows, that are kept in mind: some 90 bytes each, in an item that each of
+/// their holds writes. A user who has so many at once is no customer.
+pub const HOLDS_PER_USER_MAX: usize = 100;
+
+/// Holds of one user at once, if nothing else is configured, and as many confirmations, cancellations and
+/// checkouts: far more than a person with a bad connection makes, and no load at all.
+pub const RATE_WRITES: u32 = 60;
+
+/// Seconds in which as many more are allowed.
+pub const RATE_WRITES_SECS: u32 = 60;
+
+/// Holds that one user may try in a warm function for each that they may make. A hold that is refused
+/// takes nothing of what its user may make, and is still a transaction, in the way of others who want
+/// these seats. In an on-sale one loses a few times before one wins, and a bad connection repeats each;
+/// who loses more than that picks no seats.
+pub const HOLD_TRIES_PER_HOLD: u32 = 5;
+
+/// Reads from one address at once, if nothing else is configured: an office or a mobile network behind
+/// one address, on the morning of a sale.
+pub const RATE_READS: u32 = 3_000;
+
+/// Seconds in which as many more are allowed.
+pub const RATE_READS_SECS: u32 = 60;
+
+/// The most that a policy may allow at once.
+pub const RATE_BURST_MAX: u32 = 100_000;
+
+/// The longest time in seconds that a policy may take to allow as much again: a day.
+pub const RATE_SECS_MAX: u32 = 24 * 60 * 60;
+
 /// A settlement writes the payment, the reservation and every seat in one transaction; the end of a
 /// booking whose show is cancelled counts itself, besides.
 const _: () = assert!(SEATS_PER_HOLD_MAX + 3 <= TRANSACTION_STEPS_MAX);
@@ -166,3 +257,15 @@ const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);
 /// An event that is still being delivered is kept.
 const _: () =
     assert!(DELIVERY_GIVEN_UP_AFTER_SECS + DELIVERY_PAUSE_SECS_MAX as i64 <= EVENT_KEPT_SECS);
+/// A show can fill fast before it is sold out.
+const _: () = assert!(FILLING_FAST_PERCENT < 100);
+/// Who may hold may try to.
+const _: () = assert!(HOLD_TRIES_PER_HOLD >= 1);
+/// The largest hold is within the cap.
+const _: () = assert!(SEATS_PER_HOLD_MAX <= HELD_SEATS_MAX as usize);
+/// Shows, their schedule and the look at their auditorium fit one transaction.
+const _: () = assert!(SHOWS_PER_TRANSACTION + 2 <= TRANSACTION_STEPS_MAX);
+/// A full schedule fits one item.
+const _: () = assert!(SCHEDULE_BYTES_MAX < 400_000);
+/// The largest shows and a full schedule, as it was and as it will be, fit the 4 MB of one transaction.
+const _: () = assert!(SHOWS_PER_TRANSACTION * SHOW_BYTES_MAX + 2 * SCHEDULE_BYTES_MAX < 4_000_000);

@@ -106,6 +106,8 @@ pub enum RefundReason {
     ShowBegun,
     /// The show was cancelled.
     ShowCancelled,
+    /// The house needs the seats for itself.
+    SeatsBlocked,
     /// Another payment already booked the seats.
     SecondPayment,
     /// The reservation was cancelled before the money came.
@@ -125,6 +127,7 @@ impl RefundReason {
         match self {
             Self::HoldExpired | Self::SeatsTaken | Self::ShowBegun => true,
             Self::ShowCancelled
+            | Self::SeatsBlocked
             | Self::SecondPayment
             | Self::PaidAfterCancel
             | Self::BookingCancelled
@@ -145,6 +148,7 @@ impl RefundReason {
             | Self::SeatsTaken
             | Self::ShowBegun
             | Self::ShowCancelled
+            | Self::SeatsBlocked
             | Self::BookingCancelled
             | Self::ReturnedByProvider => false,
         }

@@ -216,20 +216,20 @@ impl Reservation {
         self.status.apply(Command::Fail, self.is_live_at(now)).is_ok()
     }
 
-    /// How it ends if it is cancelled at `now` for `reason`: the new status, or why not. A customer
-    /// cannot cancel a booking once the show has begun or they went in.
+    /// How it ends if it is cancelled at `now` for `reason`: the new status, or why not. Once the show
+    /// has begun or its customer went in, a booking stands: neither they nor the house that wants
+    /// their seats can cancel it. Only the show itself can be cancelled then.
     ///
     /// # Errors
     ///
     /// [`CancelRefusal`].
     pub fn cancel_at(&self, reason: RefundReason, now: Timestamp) -> Result<Status, CancelRefusal> {
-        let is_customers = reason == RefundReason::BookingCancelled;
+        let is_of_one =
+            matches!(reason, RefundReason::BookingCancelled | RefundReason::SeatsBlocked);
         match self.status.apply(Command::Cancel, self.is_live_at(now)) {
-            Ok(_) if is_customers && self.entry.is_some() => Err(CancelRefusal::Entered),
+            Ok(_) if is_of_one && self.entry.is_some() => Err(CancelRefusal::Entered),
             Ok(_)
-                if is_customers
-                    && self.status == Status::Confirmed
-                    && self.show_starts_at <= now =>
+                if is_of_one && self.status == Status::Confirmed && self.show_starts_at <= now =>
             {
                 Err(CancelRefusal::ShowBegun)
             }
@@ -323,6 +323,36 @@ pub(crate) mod tests {
                 (S::Failed, C::Fail, false, S::Failed),
             ]
         );
+    }
+
+    /// Goal: whoever sits in the show keeps the seat, whoever else wants it. Method: every reason, before
+    /// and after the begin, outside and inside.
+    #[test]
+    fn once_it_began_or_was_entered_only_the_shows_end_ends_a_booking() {
+        let begin = reservation(Status::Confirmed).show_starts_at;
+        let before = begin - chrono::TimeDelta::seconds(1);
+        let outside = reservation(Status::Confirmed);
+        let entry = Entry {
+            at: before,
+            gate: "Gate 1".to_owned().try_into().unwrap(),
+            scan_id: "scan-1".parse().unwrap(),
+            by: "boss".to_owned().try_into().unwrap(),
+        };
+        let inside = Reservation { entry: Some(entry), ..outside.clone() };
+        for reason in [RefundReason::BookingCancelled, RefundReason::SeatsBlocked] {
+            assert_eq!(outside.cancel_at(reason, before), Ok(Status::Cancelled), "{reason:?}");
+            let begun = outside.cancel_at(reason, begin);
+            assert_eq!(begun, Err(CancelRefusal::ShowBegun), "{reason:?}");
+            for now in [before, begin] {
+                let entered = inside.cancel_at(reason, now);
+                assert_eq!(entered, Err(CancelRefusal::Entered), "{reason:?}");
+            }
+        }
+        let off = RefundReason::ShowCancelled;
+        for now in [before, begin] {
+            assert_eq!(outside.cancel_at(off, now), Ok(Status::Cancelled));
+            assert_eq!(inside.cancel_at(off, now), Ok(Status::Cancelled));
+        }
     }
 
     #[test]
