@@ -1,11 +1,19 @@
 //! Block: keep seats back for the house, and give them to the public again.
 
-use domain::id::{SeatId, SectionId, ShowId};
-use domain::seat::{Command, Refusal, Seat};
-use domain::time::Timestamp;
+use std::collections::BTreeSet;
 
-use crate::txn::{Aborted, Txn};
-use crate::{Fault, Store, seat as seats};
+use domain::id::{ReservationId, SeatId, SectionId, ShowId};
+use domain::seat::{Command, Refusal, Seat};
+use domain::show::Show;
+use domain::time::Timestamp;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use crate::item::{Item, string};
+use crate::txn::{Aborted, Txn, corrupt};
+use crate::{Fault, Store, seat as seats, show as shows};
+
+/// Queries under way for the house's seats of one show.
+const QUERIES_AT_ONCE: usize = 16;
 
 /// Why seats were not blocked or unblocked.
 #[derive(Debug, thiserror::Error)]
@@ -18,17 +26,62 @@ pub enum BlockError {
     Fault(#[from] Fault),
 }
 
-impl From<Aborted<(SeatId, Refusal)>> for BlockError {
-    fn from(aborted: Aborted<(SeatId, Refusal)>) -> Self {
+/// Why the house's seats were not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseSeatsError {
+    /// There are claims on these seats; nothing was changed.
+    #[error("there are claims on the seats")]
+    Claimed(Vec<Claim>),
+    /// The show is not as it was read, or not there. Read again, and decide anew.
+    #[error("the show was changed meanwhile")]
+    Changed,
+    /// No answer.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// A claim that stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// On which seat.
+    pub seat_id: SeatId,
+    /// Why it refused.
+    pub refusal: Refusal,
+    /// Whose it is; the house's own is nobody's.
+    pub reservation: Option<ReservationId>,
+}
+
+/// What stands in the way of a change; nobody's claim if the show itself does.
+type Refused = Option<Claim>;
+
+impl From<Aborted<Refused>> for HouseSeatsError {
+    fn from(aborted: Aborted<Refused>) -> Self {
         match aborted {
-            Aborted::Refused(refusals) => Self::Taken(refusals),
+            Aborted::Refused(refused) => {
+                let claims: Option<Vec<Claim>> = refused.into_iter().collect();
+                claims.map_or(Self::Changed, Self::Claimed)
+            }
+            Aborted::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<Aborted<Claim>> for BlockError {
+    fn from(aborted: Aborted<Claim>) -> Self {
+        match aborted {
+            Aborted::Refused(claims) => {
+                let refusals = claims.into_iter().map(|claim| (claim.seat_id, claim.refusal));
+                Self::Taken(refusals.collect())
+            }
             Aborted::Fault(fault) => Self::Fault(fault),
         }
     }
 }
 
 impl Store {
-    /// Blocks up to a hundred seats of a show, all or none. Costs 2 write units a seat.
+    /// Blocks up to a hundred seats of a show, all or none, whatever becomes of the show meanwhile; who
+    /// blocks seats of shows that people plan with uses [`Store::change_house_seats`]. Costs 2 write
+    /// units a seat.
     ///
     /// # Errors
     ///
@@ -39,18 +92,11 @@ impl Store {
         places: &[(SectionId, SeatId)],
         now: Timestamp,
     ) -> Result<(), BlockError> {
-        let mut txn = Txn::new(self);
-        for (section, seat) in places {
-            let new = seats::with_claim(seats::key(show, section, seat), &Seat::Blocked);
-            txn = txn.put(&self.tables.seats, new, seats::if_free(now), move |found| {
-                Ok((seat.clone(), seats::explain(found, &Command::Block, now)?))
-            });
-        }
-        Ok(txn.commit().await?)
+        Ok(with_changes(Txn::new(self), show, (places, &[]), now, |claim| claim).commit().await?)
     }
 
     /// Unblocks up to a hundred seats of a show, all or none; what is free already may be among
-    /// them. Costs 2 write units a seat.
+    /// them. For whom, [`Store::block`] says. Costs 2 write units a seat.
     ///
     /// # Errors
     ///
@@ -61,13 +107,116 @@ impl Store {
         places: &[(SectionId, SeatId)],
         now: Timestamp,
     ) -> Result<(), BlockError> {
-        let mut txn = Txn::new(self);
-        for (section, seat) in places {
-            let key = seats::key(show, section, seat);
-            txn = txn.delete(&self.tables.seats, key, seats::if_blocked(), move |found| {
-                Ok((seat.clone(), seats::explain(found, &Command::Unblock, now)?))
-            });
-        }
-        Ok(txn.commit().await?)
+        Ok(with_changes(Txn::new(self), show, (&[], places), now, |claim| claim).commit().await?)
     }
+
+    /// Blocks some seats of a show and unblocks others, `limits::HOUSE_SEATS_CHANGED_MAX` in all, all
+    /// or none, if the show is as it was read. No seat may be there twice.
+    ///
+    /// It counts as a change of the show. So whoever moves or removes that upon having seen what the
+    /// house keeps of it is refused if that is not so any more, and the other way round.
+    ///
+    /// Costs one transaction of `seats + 1` items: 2 write units each, and 1 of the index of shows.
+    ///
+    /// # Errors
+    ///
+    /// [`HouseSeatsError`]: seats to block refuse that are held, sold or blocked already; seats to
+    /// unblock that are held or sold.
+    pub async fn change_house_seats(
+        &self,
+        show: &Show,
+        block: &[(SectionId, SeatId)],
+        unblock: &[(SectionId, SeatId)],
+        now: Timestamp,
+    ) -> Result<(), HouseSeatsError> {
+        let (key, only) = (shows::key(&show.id), shows::if_unchanged_for_one_more(show));
+        let txn = Txn::<Refused>::new(self);
+        let txn =
+            txn.update(&self.tables.catalog, key, shows::COUNT_CHANGE, only, |_| Ok(Refused::None));
+        Ok(with_changes(txn, &show.id, (block, unblock), now, Some).commit().await?)
+    }
+
+    /// The seats of these sections that the house keeps, each with the section that its claim is in.
+    /// Costs a consistent query per section (and one more per MB of claims), 16 at once: 1 unit per
+    /// 4 KB of claims.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`].
+    pub async fn house_seats(
+        &self,
+        show: &ShowId,
+        sections: impl Iterator<Item = &SectionId>,
+    ) -> Result<BTreeSet<(SectionId, SeatId)>, Fault> {
+        let queries = sections.map(|section| async move {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.tables.seats)
+                .key_condition_expression("pk = :partition")
+                .filter_expression(seats::IS_BLOCKED)
+                .projection_expression("sk")
+                .consistent_read(true)
+                .expression_attribute_values(":partition", string(seats::partition(show, section)))
+                .expression_attribute_values(":blocked", string(seats::BLOCKED));
+            let mut blocked = Vec::new();
+            self.each_page(query, |page| {
+                for item in page.items.unwrap_or_default() {
+                    blocked.push((section.clone(), seat_in(&item)?));
+                }
+                Ok(())
+            })
+            .await?;
+            Ok::<_, Fault>(blocked)
+        });
+        let queries = stream::iter(queries.collect::<Vec<_>>()).buffered(QUERIES_AT_ONCE);
+        let blocked: Vec<(SectionId, SeatId)> = queries.try_concat().await?;
+        Ok(blocked.into_iter().collect())
+    }
+}
+
+/// Seats with the sections that their claims are in.
+type Places<'a> = &'a [(SectionId, SeatId)];
+
+/// `txn` with the steps that block some seats and unblock others.
+fn with_changes<'a, R: 'a>(
+    mut txn: Txn<'a, R>,
+    show: &ShowId,
+    (block, unblock): (Places<'a>, Places<'a>),
+    now: Timestamp,
+    refused: fn(Claim) -> R,
+) -> Txn<'a, R> {
+    let table = &txn.store().tables.seats;
+    for (section, seat) in block {
+        let new = seats::with_claim(seats::key(show, section, seat), &Seat::Blocked);
+        txn = txn.put(table, new, seats::if_free(now), move |found| {
+            claim_on(seat, found, &Command::Block, now).map(refused)
+        });
+    }
+    for (section, seat) in unblock {
+        let key = seats::key(show, section, seat);
+        txn = txn.delete(table, key, seats::if_blocked(), move |found| {
+            claim_on(seat, found, &Command::Unblock, now).map(refused)
+        });
+    }
+    txn
+}
+
+fn claim_on(
+    seat_id: &SeatId,
+    found: Option<&Item>,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Claim, Fault> {
+    let refusal = seats::explain(found, command, now)?;
+    let reservation = match seats::read(found)? {
+        Seat::Held { reservation, .. } | Seat::Booked { reservation } => Some(reservation),
+        Seat::Available | Seat::Blocked => None,
+    };
+    Ok(Claim { seat_id: seat_id.clone(), refusal, reservation })
+}
+
+fn seat_in(item: &Item) -> Result<SeatId, Fault> {
+    let sort_key = item.get("sk").and_then(|value| value.as_s().ok());
+    seats::id_in(sort_key.ok_or_else(|| corrupt("seat: `sk` is missing"))?)
 }

@@ -10,7 +10,7 @@ use crate::txn::{If, corrupt};
 
 pub(crate) const HELD: &str = "HELD";
 const BOOKED: &str = "BOOKED";
-const BLOCKED: &str = "BLOCKED";
+pub(crate) const BLOCKED: &str = "BLOCKED";
 
 /// Free, or a hold that ended. Says in `DynamoDB` what the domain says of `Hold` and `Block`.
 const IF_FREE: &str = "attribute_not_exists(pk) OR (seat_status = :held AND expires_at <= :now)";
@@ -30,12 +30,21 @@ const IF_OURS: &str =
 /// What the domain says of `Unblock`.
 const IF_BLOCKED: &str = "attribute_not_exists(pk) OR seat_status = :blocked";
 
+/// The house keeps it. For reading: a seat without a claim is no item.
+pub(crate) const IS_BLOCKED: &str = "seat_status = :blocked";
+
 /// Moves the end of a hold.
 pub(crate) const SET_END: &str = "SET expires_at = :expires_at";
 
 /// The partition of a section of a show.
 pub(crate) fn partition(show: &ShowId, section: &SectionId) -> String {
     format!("SHOW#{show}#{section}")
+}
+
+/// The section that a partition is of.
+pub(crate) fn section_in(partition: &str) -> Option<(ShowId, SectionId)> {
+    let (show, section) = partition.strip_prefix("SHOW#")?.split_once('#')?;
+    Some((show.parse().ok()?, section.parse().ok()?))
 }
 
 /// The key of a seat.
@@ -88,7 +97,8 @@ pub(crate) fn read(found: Option<&Item>) -> Result<Seat, Fault> {
     }
 }
 
-fn end(found: &Item) -> Result<Timestamp, Fault> {
+/// When the hold ends that an item is.
+pub(crate) fn end(found: &Item) -> Result<Timestamp, Fault> {
     let second = found.get("expires_at").and_then(|value| value.as_n().ok()?.parse().ok());
     let end = second.and_then(|second| Timestamp::from_timestamp(second, 0));
     end.ok_or_else(|| corrupt("seat: `expires_at` is missing or no second"))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnConsumedCapacity,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity,
     ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
 };
 use domain::limits::TRANSACTION_STEPS_MAX;
@@ -70,6 +70,8 @@ impl If {
 pub(crate) struct Txn<'a, R> {
     store: &'a Store,
     steps: Vec<(TransactWriteItem, Explain<'a, R>)>,
+    /// The step on an item that only the caller touches, if there is one.
+    own: Option<usize>,
 }
 
 /// Why a transaction wrote nothing.
@@ -83,7 +85,7 @@ pub(crate) enum Aborted<R> {
 
 impl<'a, R> Txn<'a, R> {
     pub(crate) fn new(store: &'a Store) -> Self {
-        Self { store, steps: Vec::new() }
+        Self { store, steps: Vec::new(), own: None }
     }
 
     /// Puts `new` in place if the condition holds for what is there.
@@ -145,6 +147,31 @@ impl<'a, R> Txn<'a, R> {
         self.step(TransactWriteItem::builder().delete(delete).build(), explain)
     }
 
+    /// Writes nothing at `key`; the condition must hold for what is there.
+    pub(crate) fn check(
+        self,
+        table: &str,
+        key: Item,
+        only: If,
+        explain: impl Fn(Option<&Item>) -> Result<R, Fault> + Send + Sync + 'a,
+    ) -> Self {
+        let (condition, values) = only.parts();
+        let check = ConditionCheck::builder()
+            .table_name(table)
+            .set_key(Some(key))
+            .set_condition_expression(condition)
+            .set_expression_attribute_values(values)
+            .return_values_on_condition_check_failure(AllOld);
+        let check = check.build().expect("table and key are set, and a check has a condition");
+        self.step(TransactWriteItem::builder().condition_check(check).build(), explain)
+    }
+
+    /// Says that the next step is on an item that only the caller's own requests touch: if it is what
+    /// others are on every time, the answer is [`Fault::Outrun`].
+    pub(crate) fn on_their_own(self) -> Self {
+        Self { own: Some(self.steps.len()), ..self }
+    }
+
     pub(crate) fn store(&self) -> &'a Store {
         self.store
     }
@@ -172,7 +199,7 @@ impl<'a, R> Txn<'a, R> {
         let mut pause_ms = PAUSE_MS;
         let mut outcome = self.attempt().await;
         for _ in 1..ATTEMPTS_MAX {
-            if !matches!(outcome, Err(Aborted::Fault(Fault::Contended))) {
+            if !matches!(outcome, Err(Aborted::Fault(Fault::Contended | Fault::Outrun))) {
                 break;
             }
             self.store.meter.conflicted();
@@ -215,8 +242,9 @@ impl<'a, R> Txn<'a, R> {
             _ => return Aborted::Fault(error.into()),
         };
         let mut refusals = Vec::new();
-        let mut contended = false;
-        for (reason, (_, explain)) in cancelled.cancellation_reasons().iter().zip(&self.steps) {
+        let (mut contended, mut outrun) = (false, false);
+        let reasons = cancelled.cancellation_reasons().iter().zip(&self.steps);
+        for (at, (reason, (_, explain))) in reasons.enumerate() {
             match reason.code().unwrap_or("None") {
                 "None" => {}
                 "ConditionalCheckFailed" => match explain(reason.item()) {
@@ -225,11 +253,15 @@ impl<'a, R> Txn<'a, R> {
                 },
                 "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" => {
                     contended = true;
+                    outrun |= self.own == Some(at);
                 }
                 _broken => return Aborted::Fault(Fault::Refused(error.into())),
             }
         }
         // A step that was not judged may have refused too, and some refusals speak before others.
+        if outrun {
+            return Aborted::Fault(Fault::Outrun);
+        }
         if contended || refusals.is_empty() {
             return Aborted::Fault(Fault::Contended);
         }
