@@ -11,6 +11,9 @@ pub enum Fault {
     /// Others were writing the same items, every time we tried. Try again.
     #[error("other transactions were faster")]
     Contended,
+    /// The caller's own requests were writing an item that nobody else touches, every time we tried.
+    #[error("other requests of the same user were faster")]
+    Outrun,
     /// `DynamoDB` did not answer, or refused to work. Whether a write happened is not known; every
     /// use case is safe to repeat.
     #[error("DynamoDB did not answer")]
