@@ -1,5 +1,6 @@
 //! What a table's stream tells: items as they were and as they are.
 
+use domain::id::{SectionId, ShowId};
 use domain::payment::Payment;
 use domain::reservation::Reservation;
 use domain::seat::Seat;
@@ -37,5 +38,17 @@ impl Image {
             Some("CANCELLATION") => Ok(Self::Cancellation),
             other => Err(corrupt(format!("an image of {other:?}"))),
         }
+    }
+
+    /// The section of a show that an image of a seat is in, whatever else there is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Corrupt`] if it is of no seat.
+    pub fn section_of(image: serde_dynamo::Item) -> Result<(ShowId, SectionId), Fault> {
+        let item: Item = image.into();
+        let key = item.get("pk").and_then(|key| key.as_s().ok()).map(String::as_str);
+        let section = key.and_then(seat::section_in);
+        section.ok_or_else(|| corrupt(format!("an image of {key:?}, and no seat")))
     }
 }

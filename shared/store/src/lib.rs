@@ -32,26 +32,33 @@ mod event;
 mod image;
 mod subscription;
 
+mod audit;
+mod availability;
+mod batch;
 mod block;
 mod cancel;
 mod expire;
 mod hold;
+mod limit;
 mod refund;
+mod schedule;
 mod seat_map;
 mod settle;
 mod show_cancellation;
 mod ticket;
 
-pub use block::BlockError;
+pub use block::{BlockError, Claim, HouseSeatsError};
 pub use cancel::{CancelError, Cancelled};
-pub use catalog::PutLayoutError;
+pub use catalog::{CreateError, Entry, RemoveError, ReplaceError, Standalone};
 pub use event::{EventPosition, RecordedEvent};
 pub use expire::Expiry;
 pub use fault::Fault;
-pub use hold::HoldError;
+pub use hold::{Held, HoldError, HoldLimit};
 pub use image::Image;
+pub use limit::TakeError;
 pub use meter::Meter;
 pub use reservation::{Page, Position};
+pub use schedule::{Reschedule, ScheduleError};
 pub use seat_map::TakenSeat;
 pub use settle::Settled;
 pub use show_cancellation::ClaimsPage;
@@ -71,6 +78,8 @@ pub struct Tables {
     pub payments: String,
     /// What happened, and who is told.
     pub events: String,
+    /// What users have left of what they may do.
+    pub limits: String,
 }
 
 /// The tables, and a count of what using them costs. Cheap to clone.

@@ -1,11 +1,15 @@
 //! A payment: key, attributes, conditions, reader, and the list of those to come back to.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
-use domain::id::{PaymentReference, Provider, ReservationId};
-use domain::limits::PAYMENT_CHECK_SHARDS;
+use domain::id::{PaymentReference, Provider, ReservationId, ShowId};
+use domain::limits::{PAYMENT_CHECK_SHARDS, PAYMENT_SHOW_SHARDS};
 use domain::money::{Currency, Money};
 use domain::payment::{Payment, RefundReason, Status};
+use domain::reservation::Reservation;
 use domain::time::{Timestamp, as_text};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::item::{Item, from_item, instant, item, shard_of, string, value};
 use crate::txn::{Aborted, IF_ABSENT, If, Txn, corrupt};
@@ -13,6 +17,9 @@ use crate::{Fault, Store};
 
 /// Payments that somebody must come back to, by when. Only these have the index's attributes.
 const BY_CHECK_AT: &str = "by_check_at";
+
+/// The payments for a show's reservations. Money for no reservation that we know is not among them.
+const BY_SHOW: &str = "by_show";
 
 /// Nothing is decided of the payment yet: what the domain says of `Fail`.
 const IF_UNDECIDED: &str = "attribute_not_exists(pk) OR payment_status = :pending";
@@ -38,25 +45,29 @@ const IF_UNTOUCHED: &str = "payment_status = :status AND check_at <= :now";
 
 /// Makes the payment, or moves it on to where nobody need come back to it. When it was first heard
 /// of stays.
-pub(crate) const SET_CLOSED: &str = "SET payment_status = :status, reservation_id = :reservation, \
-     amount_minor = :amount_minor, currency = :currency, updated_at = :now, \
-     created_at = if_not_exists(created_at, :now) REMOVE check_shard, check_at";
+pub(crate) const SET_CLOSED: &str = "SET payment_status = :status, \
+     reservation_id = :reservation, show_shard = :show_shard, \
+     amount_minor = :amount_minor, currency = :currency, \
+     updated_at = :now, created_at = if_not_exists(created_at, :now) REMOVE check_shard, check_at";
 
 /// [`SET_CLOSED`], for a payment that came to nothing; its payer may try again.
 pub(crate) const SET_DECLINED: &str = "SET payment_status = :status, \
-     reservation_id = :reservation, amount_minor = :amount_minor, currency = :currency, \
+     reservation_id = :reservation, show_shard = :show_shard, \
+     amount_minor = :amount_minor, currency = :currency, \
      updated_at = :now, created_at = if_not_exists(created_at, :now), \
      check_shard = :check_shard, check_at = :check_at";
 
 /// Makes the payment, or moves it on, to be owed back.
 pub(crate) const SET_REFUND_DUE: &str = "SET payment_status = :status, \
-     reservation_id = :reservation, amount_minor = :amount_minor, currency = :currency, \
+     reservation_id = :reservation, show_shard = :show_shard, \
+     amount_minor = :amount_minor, currency = :currency, \
      updated_at = :now, created_at = if_not_exists(created_at, :now), refund_reason = :reason, \
      check_shard = :check_shard, check_at = :check_at";
 
 /// Notes that a payment is on its way, if nothing else is known of it.
 pub(crate) const SET_SEEN: &str = "SET payment_status = :status, \
      reservation_id = if_not_exists(reservation_id, :reservation), \
+     show_shard = if_not_exists(show_shard, :show_shard), \
      amount_minor = if_not_exists(amount_minor, :amount_minor), \
      currency = if_not_exists(currency, :currency), \
      created_at = if_not_exists(created_at, :now), updated_at = if_not_exists(updated_at, :now), \
@@ -80,10 +91,11 @@ const SET_PARKED: &str = "SET payment_status = :status, amount_minor = :amount_m
      currency = :currency, updated_at = :now, created_at = if_not_exists(created_at, :now), \
      check_shard = :check_shard, check_at = :check_at";
 
-/// [`SET_PARKED`], and what it says it is for.
+/// [`SET_PARKED`], and what it says it is for, which is of no show that we know.
 const SET_PARKED_FOR: &str = "SET payment_status = :status, amount_minor = :amount_minor, \
      currency = :currency, updated_at = :now, created_at = if_not_exists(created_at, :now), \
-     check_shard = :check_shard, check_at = :check_at, reservation_id = :reservation";
+     check_shard = :check_shard, check_at = :check_at, reservation_id = :reservation \
+     REMOVE show_shard";
 
 #[derive(serde::Deserialize)]
 struct Record {
@@ -129,10 +141,23 @@ pub(crate) fn becomes(status: Status, reference: &PaymentReference, now: Timesta
     }
 }
 
-/// The values that say what a payment is for, and how much it is.
-pub(crate) fn of(values: If, reservation: &ReservationId, money: Money) -> If {
+/// The partition of the index that the payments for a show's reservations are listed in.
+fn show_shard(show: &ShowId, shard: u8) -> String {
+    format!("{show}#{shard}")
+}
+
+/// The values that say what a payment is for, with its place among those of its show, and how much it
+/// is.
+pub(crate) fn of(
+    values: If,
+    reservation: &Reservation,
+    reference: &PaymentReference,
+    money: Money,
+) -> If {
+    let shard = shard_of(reference.as_str(), PAYMENT_SHOW_SHARDS);
     values.with([
-        (":reservation", string(reservation.as_str())),
+        (":reservation", string(reservation.id.as_str())),
+        (":show_shard", string(show_shard(&reservation.show_id, shard))),
         (":amount_minor", value(&money.minor())),
         (":currency", value(&money.currency())),
     ])
@@ -199,6 +224,10 @@ fn name_in(pk: &str) -> Result<(Provider, PaymentReference), Fault> {
     let provider = parts.next().and_then(|part| part.parse().ok());
     let reference = parts.next().and_then(|part| part.parse().ok());
     provider.zip(reference).ok_or_else(|| corrupt("payment: `pk` is malformed"))
+}
+
+fn no_key() -> Fault {
+    corrupt("payment: no `pk` in the index")
 }
 
 /// The payment that an item is.
@@ -302,10 +331,39 @@ impl Store {
             self.meter.read(found.consumed_capacity());
             for key in found.items.unwrap_or_default() {
                 let pk = key.get("pk").and_then(|pk| pk.as_s().ok());
-                due.push(name_in(pk.ok_or_else(|| corrupt("payment: no `pk` in the index"))?)?);
+                due.push(name_in(pk.ok_or_else(no_key)?)?);
             }
         }
         Ok(due)
+    }
+
+    /// The names of the payments for a show's reservations. Costs a query per shard (half a unit per
+    /// 4 KB, and one more per MB), all at once, and the index may be some milliseconds behind.
+    pub(crate) async fn payments_listed(
+        &self,
+        show: &ShowId,
+    ) -> Result<BTreeSet<(Provider, PaymentReference)>, Fault> {
+        let queries = (0..PAYMENT_SHOW_SHARDS).map(|shard| async move {
+            let mut names = BTreeSet::new();
+            let query = self
+                .client
+                .query()
+                .table_name(&self.tables.payments)
+                .index_name(BY_SHOW)
+                .key_condition_expression("show_shard = :show_shard")
+                .expression_attribute_values(":show_shard", string(show_shard(show, shard)));
+            self.each_page(query, |page| {
+                for key in page.items.unwrap_or_default() {
+                    let pk = key.get("pk").and_then(|pk| pk.as_s().ok());
+                    names.insert(name_in(pk.ok_or_else(no_key)?)?);
+                }
+                Ok(())
+            })
+            .await?;
+            Ok::<_, Fault>(names)
+        });
+        let shards = usize::from(PAYMENT_SHOW_SHARDS);
+        stream::iter(queries.collect::<Vec<_>>()).buffered(shards).try_concat().await
     }
 
     /// Puts off looking at `payment`, or ends it, unless something became of the payment or somebody

@@ -60,10 +60,10 @@ impl Store {
     ///
     /// Safe to repeat, and safe beside any other settlement, cancellation, release or expiry of
     /// the same reservation: exactly one of them decides its end. Costs one transaction (2 write
-    /// units for the payment, 2 for the reservation, 2 per seat when it books or extends), or
-    /// nothing where there is nothing to write; a read and another transaction each time something
-    /// changed since the reservation was read. Money that went back costs what [`Store::refunded`]
-    /// costs, besides.
+    /// units for the payment, 2 for the reservation, 2 per seat when it books or extends; and, the
+    /// first time that a payment is heard of, 1 of the index of its show), or nothing where there is
+    /// nothing to write; a read and another transaction each time something changed since the
+    /// reservation was read. Money that went back costs what [`Store::refunded`] costs, besides.
     ///
     /// # Errors
     ///

@@ -49,7 +49,7 @@ fn payment_values(status: payment::Status, reservation: &Reservation, case: &Cas
         Outcome::Unknown | Outcome::Away => reservation.amount,
     };
     let values = payments::becomes(status, &case.report.reference, case.now);
-    payments::of(values, &reservation.id, money)
+    payments::of(values, reservation, &case.report.reference, money)
 }
 
 fn payment_key(report: &Report) -> Item {
