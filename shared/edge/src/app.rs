@@ -1,20 +1,20 @@
 //! What a function has at hand: made once per cold start, shared by all its invocations.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{SubsecRound as _, TimeDelta};
-use domain::limits::{EVENT_LOG_SETTLES_AFTER_SECS, HOLD_TTL_SECS, SWEEP_SETTLES_AFTER_SECS};
 use domain::time::{HoldTerms, Timestamp};
-use store::{Store, Tables};
+use store::Store;
 
 use crate::aws::Clients;
 use crate::cache::Cache;
 use crate::catalog::Caches;
-use crate::log::{Invocation, Log, Note};
+use crate::limits::{Buckets, Limits};
+use crate::log::{Invocation, Note};
 use crate::payment::{self, PaymentProvider, SecretSource, Secrets};
-use crate::token::{TokenSettings, Tokens};
+use crate::settings::{MissingSetting, QueueUrls, Settings};
+use crate::token::Tokens;
 
 /// Tells the time. The only clock there is; tests bring their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -24,140 +24,6 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub fn system_clock() -> Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     Arc::new(chrono::Utc::now)
-}
-
-/// What is configured, by environment variables on Lambda.
-#[derive(Clone)]
-pub struct Settings {
-    /// The names of the tables.
-    pub tables: Tables,
-    /// How long holds last.
-    pub hold_terms: HoldTerms,
-    /// Which tokens are believed. Only functions that ask for a user need it.
-    pub tokens: Option<TokenSettings>,
-    /// Which payment provider, and where. Only functions that deal with payments need it.
-    pub payments: Option<payment::Settings>,
-    /// The queues that a function puts something on.
-    pub queues: QueueUrls,
-    /// The name of the bus that other systems hear of events by.
-    pub event_bus: Option<String>,
-    /// Whom customers get letters from. Without it they get none.
-    pub email_from: Option<String>,
-    /// What signs tickets.
-    pub ticket_secret: Option<String>,
-    /// What signed tickets before it, some of which are still out there.
-    pub previous_ticket_secret: Option<String>,
-    /// Whether subscribers may be on this very machine, as they are on a desk.
-    pub allows_loopback: bool,
-    /// How long after it was recorded an event is listed. Elsewhere than on a desk, machines record at
-    /// once, and the index lags.
-    pub log_settles_after: TimeDelta,
-    /// How long after a show was cancelled no function sells it any more.
-    pub sweep_settles_after: TimeDelta,
-    /// Takes the line about each invocation.
-    pub log: Log,
-}
-
-/// The URLs of the queues that a function puts something on; of the others it knows nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct QueueUrls {
-    /// What payment providers tell.
-    pub payment_events: Option<String>,
-    /// Pages of the sweep of a cancelled show.
-    pub show_cancellations: Option<String>,
-    /// Events on their way to subscribers.
-    pub event_deliveries: Option<String>,
-    /// Events that a customer is written about.
-    pub emails: Option<String>,
-    /// Records of streams that make no sense.
-    pub records_failed: Option<String>,
-}
-
-/// A setting that is missing or malformed.
-#[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is missing or malformed")]
-pub struct MissingSetting(pub &'static str);
-
-impl Settings {
-    /// Reads the settings from environment variables; `template.yaml` sets them.
-    ///
-    /// # Errors
-    ///
-    /// [`MissingSetting`] names the first variable that is.
-    pub fn from_environment() -> Result<Self, MissingSetting> {
-        Self::from_variables(&std::env::vars().collect())
-    }
-
-    /// Reads the settings from these variables.
-    ///
-    /// # Errors
-    ///
-    /// [`MissingSetting`] names the first variable that is.
-    pub fn from_variables(variables: &BTreeMap<String, String>) -> Result<Self, MissingSetting> {
-        let find = |name| variables.get(name).filter(|value| !value.is_empty()).cloned();
-        let need = |name| find(name).ok_or(MissingSetting(name));
-        let hold_secs = match find("HOLD_SECONDS") {
-            None => HOLD_TTL_SECS,
-            Some(text) => text.parse().map_err(|_| MissingSetting("HOLD_SECONDS"))?,
-        };
-        let tokens = match find("JWT_SECRET") {
-            None => None,
-            // A shorter key than the hash can be guessed (RFC 7518, section 3.2).
-            Some(secret) if secret.len() < 32 => return Err(MissingSetting("JWT_SECRET")),
-            Some(secret) => Some(TokenSettings {
-                secret,
-                issuer: need("JWT_ISSUER")?,
-                audience: need("JWT_AUDIENCE")?,
-                roles_claim: find("JWT_ROLES_CLAIM").unwrap_or_else(|| "roles".to_owned()),
-            }),
-        };
-        let payments = match find("PAYMENT_PROVIDER") {
-            None => None,
-            Some(provider) => Some(payment::Settings {
-                base_url: find("PAYMENT_BASE_URL")
-                    .or_else(|| payment::base_url_of(&provider).map(str::to_owned))
-                    .ok_or(MissingSetting("PAYMENT_BASE_URL"))?,
-                provider: provider.parse().map_err(|_| MissingSetting("PAYMENT_PROVIDER"))?,
-                live: match find("PAYMENT_LIVE").as_deref() {
-                    Some("true") => true,
-                    Some("false") => false,
-                    _neither => return Err(MissingSetting("PAYMENT_LIVE")),
-                },
-                secrets: SecretSource::Managed { id: need("PAYMENT_SECRET_ID")? },
-            }),
-        };
-        let ticket_secret = |name| match find(name) {
-            Some(secret) if secret.len() < 32 => Err(MissingSetting(name)),
-            secret => Ok(secret),
-        };
-        Ok(Self {
-            tables: Tables {
-                catalog: need("CATALOG_TABLE")?,
-                seats: need("SEATS_TABLE")?,
-                reservations: need("RESERVATIONS_TABLE")?,
-                payments: need("PAYMENTS_TABLE")?,
-                events: need("EVENTS_TABLE")?,
-            },
-            hold_terms: HoldTerms::of_secs(hold_secs),
-            tokens,
-            payments,
-            queues: QueueUrls {
-                payment_events: find("PAYMENT_EVENTS_QUEUE_URL"),
-                show_cancellations: find("SHOW_CANCELLATIONS_QUEUE_URL"),
-                event_deliveries: find("EVENT_DELIVERIES_QUEUE_URL"),
-                emails: find("EMAILS_QUEUE_URL"),
-                records_failed: find("RECORDS_FAILED_QUEUE_URL"),
-            },
-            event_bus: find("EVENT_BUS_NAME"),
-            email_from: find("EMAIL_FROM"),
-            ticket_secret: ticket_secret("TICKET_SECRET")?,
-            previous_ticket_secret: ticket_secret("TICKET_SECRET_PREVIOUS")?,
-            allows_loopback: false,
-            log_settles_after: TimeDelta::seconds(EVENT_LOG_SETTLES_AFTER_SECS),
-            sweep_settles_after: TimeDelta::seconds(SWEEP_SETTLES_AFTER_SECS),
-            log: Arc::new(|line| println!("{line}")),
-        })
-    }
 }
 
 /// What a function has at hand. Cheap to clone; each invocation has its own with its own counts.
@@ -175,6 +41,8 @@ struct Shared {
     clients: Clients,
     clock: Clock,
     caches: Caches,
+    readers: Buckets,
+    holders: Buckets,
     secrets: Option<Secrets>,
     tokens: OnceLock<Tokens>,
     payments: OnceLock<Box<dyn PaymentProvider>>,
@@ -191,6 +59,8 @@ impl App {
             clients,
             clock,
             secrets,
+            readers: Buckets::default(),
+            holders: Buckets::default(),
             caches: Caches {
                 shows: Cache::new(512, Duration::from_secs(5)),
                 layouts: Cache::new(32, Duration::from_secs(24 * 60 * 60)),
@@ -199,6 +69,7 @@ impl App {
                 movies: Cache::new(64, Duration::from_secs(60)),
                 past: Cache::new(1_024, Duration::from_secs(24 * 60 * 60)),
                 subscriptions: Cache::new(1, Duration::from_secs(10)),
+                allowances: Cache::new(1_024, Duration::from_secs(15 * 60)),
             },
             tokens: OnceLock::new(),
             payments: OnceLock::new(),
@@ -216,8 +87,9 @@ impl App {
     pub async fn on_lambda(clients: Clients) -> Result<Self, MissingSetting> {
         let settings = Settings::from_environment()?;
         let store = Store::new(crate::aws::dynamodb()?, settings.tables.clone());
-        store.connect().await;
-        Ok(Self::new(store, clients, settings, system_clock()))
+        let app = Self::new(store, clients, settings, system_clock());
+        tokio::join!(app.store.connect(), app.warm_tokens());
+        Ok(app)
     }
 
     /// The app of a Lambda function that deals with payments. Its secrets are here before the first
@@ -233,12 +105,14 @@ impl App {
         let store = Store::new(crate::aws::dynamodb()?, settings.tables.clone());
         let secrets_manager = Some(crate::aws::secrets_manager()?);
         let mut clients = Clients { secrets_manager, ..Clients::default() };
-        if settings.queues.payment_events.is_some() {
+        let receives = settings.queues.payment_events.is_some();
+        if receives {
             clients.sqs = Some(crate::aws::hurried_sqs()?);
-        } else {
-            store.connect().await;
         }
         let app = Self::new(store, clients, settings, system_clock());
+        if !receives {
+            tokio::join!(app.store.connect(), app.warm_tokens());
+        }
         if let Some((payments, secrets)) = app.shared.settings.payments.as_ref().zip(app.secrets())
             && let Err(error) = secrets.of(&payments.provider).await
         {
@@ -364,10 +238,32 @@ impl App {
         secret
     }
 
+    /// Has the keys of an issuer here before the first request asks for them.
+    async fn warm_tokens(&self) {
+        if let Ok(tokens) = self.tokens() {
+            tokens.warm(self.now()).await;
+        }
+    }
+
     pub(crate) fn tokens(&self) -> Result<&Tokens, MissingSetting> {
         let settings = self.shared.settings.tokens.as_ref();
         let settings = settings.ok_or(MissingSetting("JWT_SECRET"))?;
         Ok(self.shared.tokens.get_or_init(|| Tokens::new(settings)))
+    }
+
+    /// How often a user may do what.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.settings.limits
+    }
+
+    /// What addresses have read lately.
+    pub(crate) fn readers(&self) -> &Buckets {
+        &self.shared.readers
+    }
+
+    /// Which holds users have tried lately.
+    pub(crate) fn holders(&self) -> &Buckets {
+        &self.shared.holders
     }
 
     pub(crate) fn caches(&self) -> &Caches {
@@ -386,48 +282,5 @@ fn secrets(settings: &payment::Settings, clients: &Clients) -> Option<Secrets> {
             let client = clients.secrets_manager.clone()?;
             Some(Secrets::managed(client, id.clone(), settings.provider.clone()))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        let tables = [
-            "CATALOG_TABLE",
-            "SEATS_TABLE",
-            "RESERVATIONS_TABLE",
-            "PAYMENTS_TABLE",
-            "EVENTS_TABLE",
-        ];
-        let tables = tables.map(|name| (name, "t"));
-        let all = tables.iter().chain(pairs);
-        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    #[test]
-    fn a_missing_or_broken_setting_is_named() {
-        let read = |pairs: &[(&str, &str)]| {
-            Settings::from_variables(&variables(pairs)).map(drop).map_err(|error| error.0)
-        };
-        assert_eq!(read(&[]), Ok(()));
-        assert_eq!(read(&[("SEATS_TABLE", "")]), Err("SEATS_TABLE"));
-        assert_eq!(read(&[("HOLD_SECONDS", "five")]), Err("HOLD_SECONDS"));
-        let secret = ("JWT_SECRET", "a secret of thirty-two characters");
-        assert_eq!(read(&[secret, ("JWT_ISSUER", "i")]), Err("JWT_AUDIENCE"));
-        assert_eq!(read(&[("JWT_SECRET", "short")]), Err("JWT_SECRET"));
-        let (short, long) = ("s".repeat(31), "s".repeat(32));
-        for name in ["TICKET_SECRET", "TICKET_SECRET_PREVIOUS"] {
-            assert_eq!(read(&[(name, short.as_str())]), Err(name));
-            assert_eq!(read(&[(name, long.as_str())]), Ok(()));
-        }
-        let sandbox = ("PAYMENT_PROVIDER", "sandbox");
-        assert_eq!(read(&[sandbox]), Err("PAYMENT_BASE_URL"));
-        let (stripe, test) = (("PAYMENT_PROVIDER", "stripe"), ("PAYMENT_LIVE", "false"));
-        assert_eq!(read(&[stripe]), Err("PAYMENT_LIVE"), "it is never guessed");
-        assert_eq!(read(&[stripe, ("PAYMENT_LIVE", "no")]), Err("PAYMENT_LIVE"));
-        assert_eq!(read(&[stripe, test]), Err("PAYMENT_SECRET_ID"));
-        assert_eq!(read(&[stripe, test, ("PAYMENT_SECRET_ID", "marquee/dev")]), Ok(()));
     }
 }

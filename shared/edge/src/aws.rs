@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
-use crate::app::MissingSetting;
+use crate::settings::MissingSetting;
 
 /// The roots that every AWS endpoint's certificate leads to: Amazon Root CA 1 to 4 and Starfield
 /// Services Root CA G2 (AWS, "Amazon Trust Services").

@@ -5,13 +5,15 @@
 //! parse, call the store, shape the answer. [`serve()`] runs it on Lambda; [`function()`] makes the
 //! very same of it for the gateway on a desk and for tests. Behind a queue, a stream or a schedule
 //! it takes a [`Message`], a [`Change`] or a [`Run`] instead, and [`serve_events()`] runs what
-//! [`queue()`], [`stream()`], [`outbox()`] or [`schedule()`] makes of it. A function that uses more
+//! [`queue()`], [`stream()`], [`outbox()`], [`digest()`] or [`schedule()`] makes of it. A function that uses more
 //! of AWS than `DynamoDB` is run by [`serve_with()`] or [`serve_events_with()`], and one that deals
 //! with payments by [`serve_with_payments()`] or [`serve_events()`].
 //!
 //! This crate has no booking rules. It is the only one that reads the clock and the environment.
 
 mod app;
+mod audit;
+mod availability;
 mod aws;
 mod cache;
 mod cancellation;
@@ -19,6 +21,8 @@ mod catalog;
 mod cursor;
 mod events;
 mod expiry;
+mod house;
+mod limits;
 mod log;
 mod mail;
 mod problem;
@@ -26,8 +30,11 @@ mod publish;
 mod queues;
 mod request;
 mod response;
+mod seat_choice;
 mod serve;
+mod settings;
 mod settlement;
+mod shows;
 mod subscribers;
 mod ticket;
 mod token;
@@ -36,18 +43,23 @@ mod webhooks;
 pub mod payment;
 pub mod view;
 
-pub use app::{App, Clock, MissingSetting, QueueUrls, Settings, system_clock};
+pub use app::{App, Clock, system_clock};
 pub use aws::Clients;
-pub use events::{Change, Message, Run, outbox, queue, schedule, stream};
+pub use events::{Change, Message, Run, digest, outbox, queue, schedule, stream};
+pub use limits::{InvalidLimits, Limits};
 pub use log::{Log, Note};
 pub use problem::{Problem, SEAT_TAKEN_DETAIL};
 pub use queues::Queue;
 pub use request::Request;
-pub use response::{Response, accepted, created, no_content, ok, ok_or_not_modified};
+pub use response::{
+    Response, accepted, cacheable, cacheable_version, created, no_content, ok, ok_or_not_modified,
+    tagged, tagged_as,
+};
 pub use serve::{
     Function, function, serve, serve_events, serve_events_with, serve_with, serve_with_payments,
 };
-pub use token::{Role, TokenSettings};
+pub use settings::{MissingSetting, QueueUrls, Settings};
+pub use token::{Keys, Role, TokenSettings, install_crypto};
 
 /// What a function's `main` fails with.
 pub use lambda_runtime::Error;

@@ -13,6 +13,8 @@ use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 use store::Meter;
 
+use crate::limits::Quota;
+
 const NAMESPACE: &str = "Marquee";
 
 /// Metrics that `template.yaml` has an alarm on, whatever function they come from.
@@ -93,6 +95,7 @@ pub(crate) struct Invocation {
     request_id: String,
     since: Instant,
     notes: Mutex<Notes>,
+    quota: Mutex<Option<Quota>>,
 }
 
 #[derive(Debug, Default)]
@@ -127,11 +130,25 @@ impl Default for Invocation {
 
 impl Invocation {
     pub(crate) fn new(request_id: &str) -> Self {
-        Self { request_id: request_id.to_owned(), since: Instant::now(), notes: Mutex::default() }
+        Self {
+            request_id: request_id.to_owned(),
+            since: Instant::now(),
+            notes: Mutex::default(),
+            quota: Mutex::default(),
+        }
     }
 
     pub(crate) fn request_id(&self) -> &str {
         &self.request_id
+    }
+
+    /// Has the answer say what is left of a policy: of the one that was told last.
+    pub(crate) fn tell(&self, quota: Quota) {
+        *self.quota.lock().unwrap_or_else(PoisonError::into_inner) = Some(quota);
+    }
+
+    pub(crate) fn quota(&self) -> Option<Quota> {
+        *self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn note(&self, note: Note<'_>) {

@@ -10,8 +10,8 @@ use domain::reservation::Reservation;
 use lambda_http::BoxFuture;
 
 use self::client::Client;
-use crate::app::MissingSetting;
 use crate::log::causes;
+use crate::settings::MissingSetting;
 
 mod client;
 mod currency;

@@ -3,23 +3,28 @@
 //! `code` is contract: clients branch on it, so a code is added and never renamed. `detail` is
 //! prose. What a client must not learn stays in the log, reached through `source`.
 
-use domain::id::SeatId;
-use domain::limits::{SEATS_PER_HOLD_MAX, SUBSCRIPTIONS_MAX};
-use domain::payment::RefundReason;
-use domain::reservation::{CancelRefusal, Refusal};
+use chrono::TimeDelta;
+use domain::id::{SeatId, ShowId};
+use domain::layout::InvalidLayout;
+use domain::limits::{HOUSE_SEATS_CHANGED_MAX, SEATS_PER_HOLD_MAX, SUBSCRIPTIONS_MAX};
+use domain::schedule::{InvalidShow, LineError};
 use domain::seat;
-use domain::seats::InvalidSeats;
-use domain::show::{NoQuote, NotOnSale};
 use domain::ticket::Entry;
 use lambda_http::http::StatusCode;
-use store::{CancelError, Fault, HoldError};
+use store::Fault;
 
-use crate::app::MissingSetting;
 use crate::payment::ProviderError;
+use crate::response::whole_secs;
+use crate::settings::MissingSetting;
+
+mod from;
 
 /// What a customer is told who came second.
 pub const SEAT_TAKEN_DETAIL: &str =
     "Sorry, this seat was just taken by someone else. Please pick another seat.";
+
+/// Why a request without a token is refused.
+pub(crate) const NO_TOKEN: &str = "a bearer token is needed";
 
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +47,64 @@ pub enum Problem {
     /// There is no such thing, or it belongs to somebody else.
     #[error("there is no such thing")]
     NotFound,
+    /// There is another one of this id.
+    #[error("there is another one with this id")]
+    AlreadyExists,
+    /// Something else builds on it.
+    #[error("{0}")]
+    InUse(&'static str),
+    /// A change without saying of what.
+    #[error("a change needs `If-Match` with the entry's `ETag`, or with `*`")]
+    PreconditionRequired,
+    /// Somebody else changed it.
+    #[error("it was changed meanwhile; read it again")]
+    PreconditionFailed,
+    /// It names something that is not there.
+    #[error("there is no such thing: {0}")]
+    UnknownReference(String),
+    /// The seats of an auditorium make no sense.
+    #[error("the layout has {} mistakes", .0.len())]
+    InvalidLayout(Vec<InvalidLayout>),
+    /// A show that cannot be.
+    #[error("{0}")]
+    InvalidShow(InvalidShow),
+    /// Two shows in one room at one time.
+    #[error("show {show} and show {other} would be in one auditorium at the same time")]
+    ShowOverlaps {
+        /// The new one.
+        show: ShowId,
+        /// The one that is there.
+        other: ShowId,
+    },
+    /// A schedule with mistakes.
+    #[error("{}", not_loaded(*.created))]
+    InvalidSchedule {
+        /// Shows that were made before somebody else took what the rest needs.
+        created: u32,
+        /// What is wrong, by line.
+        errors: Vec<LineError>,
+    },
+    /// The choice leaves single seats.
+    #[error("this would leave a single seat free: {}", join(.0))]
+    OrphanSeats(Vec<SeatId>),
+    /// Seats for those who need them.
+    #[error("these seats are kept for those who need them: {}", join(.0))]
+    AccessibleSeats(Vec<SeatId>),
+    /// More of the house's seats than one change may have.
+    #[error("at most {HOUSE_SEATS_CHANGED_MAX} of the house's seats can change at once, not {0}")]
+    TooManySeatsChanged(usize),
+    /// One user's holds of a show.
+    #[error("you hold {held} seats of this show already; pay for them or give some back first")]
+    TooManySeatsHeld {
+        /// How many they hold.
+        held: u32,
+    },
+    /// Too often.
+    #[error("too many requests; try again in {} s", whole_secs(*.retry_after))]
+    RateLimited {
+        /// From when on it may work.
+        retry_after: TimeDelta,
+    },
     /// Some seats cannot be had.
     #[error("{SEAT_TAKEN_DETAIL}")]
     SeatsUnavailable(Vec<(SeatId, seat::Refusal)>),
@@ -120,6 +183,9 @@ pub enum Problem {
     /// Try again: a letter was not sent.
     #[error("please try again")]
     EmailAway(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Try again: who issues tokens is away, and none of its keys is known.
+    #[error("please try again")]
+    IssuerAway(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Our fault: the payment provider refuses what we ask, or cannot be understood.
     #[error("internal error")]
     ProviderRefused(#[source] ProviderError),
@@ -129,6 +195,19 @@ pub enum Problem {
     /// Our fault: the function is not set up.
     #[error("internal error")]
     NotConfigured(#[source] MissingSetting),
+}
+
+/// What became of a schedule with mistakes.
+fn not_loaded(created: u32) -> String {
+    match created {
+        0 => "nothing was loaded: the schedule has mistakes".to_owned(),
+        1 => "1 show was loaded, then others took what the rest needs: mend it, and load it again"
+            .to_owned(),
+        _ => format!(
+            "{created} shows were loaded, then others took what the rest needs: mend it, and load it \
+             again"
+        ),
+    }
 }
 
 fn join(seats: &[SeatId]) -> String {
@@ -146,7 +225,23 @@ impl Problem {
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::SeatsUnavailable(_) => (StatusCode::CONFLICT, "seats_unavailable"),
-            Self::TooManySeats(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_seats"),
+            Self::TooManySeats(_)
+            | Self::TooManySeatsHeld { .. }
+            | Self::TooManySeatsChanged(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_seats"),
+            Self::AlreadyExists => (StatusCode::CONFLICT, "already_exists"),
+            Self::InUse(_) => (StatusCode::CONFLICT, "in_use"),
+            Self::PreconditionRequired => {
+                (StatusCode::PRECONDITION_REQUIRED, "precondition_required")
+            }
+            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
+            Self::UnknownReference(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
+            Self::InvalidLayout(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_layout"),
+            Self::InvalidShow(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_show"),
+            Self::ShowOverlaps { .. } => (StatusCode::CONFLICT, "show_overlaps"),
+            Self::InvalidSchedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_schedule"),
+            Self::OrphanSeats(_) => (StatusCode::UNPROCESSABLE_ENTITY, "orphan_seats"),
+            Self::AccessibleSeats(_) => (StatusCode::UNPROCESSABLE_ENTITY, "accessible_seats"),
+            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::DuplicateSeats => (StatusCode::UNPROCESSABLE_ENTITY, "duplicate_seats"),
             Self::UnknownSeats(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_seats"),
             Self::HoldTokenReused => (StatusCode::UNPROCESSABLE_ENTITY, "hold_token_reused"),
@@ -171,115 +266,11 @@ impl Problem {
             | Self::OutOfTurn
             | Self::QueueAway(_)
             | Self::BusAway(_)
-            | Self::EmailAway(_) => (StatusCode::SERVICE_UNAVAILABLE, "try_again"),
+            | Self::EmailAway(_)
+            | Self::IssuerAway(_) => (StatusCode::SERVICE_UNAVAILABLE, "try_again"),
             Self::Internal(_) | Self::NotConfigured(_) | Self::ProviderRefused(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
         }
-    }
-}
-
-impl From<InvalidSeats> for Problem {
-    fn from(invalid: InvalidSeats) -> Self {
-        match invalid {
-            InvalidSeats::None => Self::Invalid("`seatIds` names no seat".to_owned()),
-            InvalidSeats::TooMany { count } => Self::TooManySeats(count),
-            InvalidSeats::Repeated => Self::DuplicateSeats,
-        }
-    }
-}
-
-impl From<NotOnSale> for Problem {
-    fn from(not: NotOnSale) -> Self {
-        match not {
-            NotOnSale::Closed => Self::ShowNotOnSale,
-            NotOnSale::Cancelled => Self::ShowCancelled,
-        }
-    }
-}
-
-impl From<NoQuote> for Problem {
-    fn from(no: NoQuote) -> Self {
-        match no {
-            NoQuote::UnknownSeats(seats) => Self::UnknownSeats(seats),
-            NoQuote::Amount(error) => Self::Internal(Fault::Corrupt(error.to_string())),
-        }
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::HoldExpired | Refusal::StillHeld => Self::HoldExpired,
-            Refusal::AlreadyConfirmed => Self::AlreadyConfirmed,
-            Refusal::AlreadyCancelled => Self::AlreadyCancelled,
-        }
-    }
-}
-
-impl From<HoldError> for Problem {
-    fn from(error: HoldError) -> Self {
-        match error {
-            HoldError::Taken(seats) => Self::SeatsUnavailable(seats),
-            HoldError::Over(refusal) => refusal.into(),
-            HoldError::TokenReused => Self::HoldTokenReused,
-            HoldError::Fault(fault) => fault.into(),
-        }
-    }
-}
-
-impl From<CancelError> for Problem {
-    fn from(error: CancelError) -> Self {
-        match error {
-            CancelError::Refused(CancelRefusal::AlreadyCancelled) => Self::AlreadyCancelled,
-            CancelError::Refused(CancelRefusal::HoldExpired) => Self::HoldExpired,
-            CancelError::Refused(CancelRefusal::ShowBegun | CancelRefusal::Entered) => {
-                Self::CancellationClosed
-            }
-            CancelError::Fault(fault) => fault.into(),
-        }
-    }
-}
-
-/// Why a payment booked nothing, as its payer is told.
-impl From<RefundReason> for Problem {
-    fn from(reason: RefundReason) -> Self {
-        match reason {
-            RefundReason::HoldExpired | RefundReason::SeatsTaken | RefundReason::ShowBegun => {
-                Self::HoldExpired
-            }
-            RefundReason::ShowCancelled => Self::ShowCancelled,
-            RefundReason::SecondPayment => Self::AlreadyConfirmed,
-            RefundReason::PaidAfterCancel
-            | RefundReason::BookingCancelled
-            | RefundReason::ReturnedByProvider => Self::AlreadyCancelled,
-            RefundReason::WrongAmount => Self::PaymentMismatch,
-        }
-    }
-}
-
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Contended | Fault::Unavailable(_) => Self::TryAgain(fault),
-            Fault::Refused(_) | Fault::Corrupt(_) => Self::Internal(fault),
-        }
-    }
-}
-
-impl From<ProviderError> for Problem {
-    fn from(error: ProviderError) -> Self {
-        match error {
-            ProviderError::Away(_) => Self::ProviderAway(error),
-            ProviderError::Refused { .. } | ProviderError::Nonsense(_) => {
-                Self::ProviderRefused(error)
-            }
-        }
-    }
-}
-
-impl From<MissingSetting> for Problem {
-    fn from(missing: MissingSetting) -> Self {
-        Self::NotConfigured(missing)
     }
 }

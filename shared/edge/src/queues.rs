@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::App;
-use crate::app::{MissingSetting, QueueUrls};
 use crate::problem::Problem;
+use crate::settings::{MissingSetting, QueueUrls};
 
 /// Seconds that SQS keeps a message back at most (AWS, "Amazon SQS delay queues").
 const DELAY_SECS_MAX: i64 = 15 * 60;

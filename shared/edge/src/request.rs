@@ -2,22 +2,27 @@
 
 use std::str::FromStr;
 
+use domain::catalog::Expected;
 use domain::email::EmailAddress;
 use domain::id::UserId;
 use domain::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use domain::time::Timestamp;
 use lambda_http::RequestExt as _;
-use lambda_http::http::{HeaderMap, header};
+use lambda_http::http::{HeaderMap, Method, header};
+use lambda_http::request::RequestContext;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::cursor;
 use crate::log::Note;
-use crate::problem::Problem;
+use crate::problem::{NO_TOKEN, Problem};
 use crate::token::{Caller, Role};
 
 /// Bytes of a body. The largest hold has some 2 KB.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of an upload: 5,000 shows at 1 KB. Lambda takes 6 MB.
+const UPLOAD_BYTES_MAX: usize = 5 * 1024 * 1024;
 
 /// A request.
 pub struct Request {
@@ -37,8 +42,8 @@ impl Request {
     /// # Errors
     ///
     /// [`Problem::Unauthenticated`], [`Problem::Forbidden`].
-    pub fn user(&self) -> Result<UserId, Problem> {
-        self.caller(Role::User).map(|caller| caller.user)
+    pub async fn user(&self) -> Result<UserId, Problem> {
+        self.caller(Role::User).await.map(|caller| caller.user)
     }
 
     /// The user who asks, with where to write to them.
@@ -46,8 +51,8 @@ impl Request {
     /// # Errors
     ///
     /// As [`Request::user`].
-    pub fn customer(&self) -> Result<(UserId, Option<EmailAddress>), Problem> {
-        self.caller(Role::User).map(|caller| (caller.user, caller.email))
+    pub async fn customer(&self) -> Result<(UserId, Option<EmailAddress>), Problem> {
+        self.caller(Role::User).await.map(|caller| (caller.user, caller.email))
     }
 
     /// Who asks, if the token has the role `admin`.
@@ -55,14 +60,14 @@ impl Request {
     /// # Errors
     ///
     /// [`Problem::Unauthenticated`], [`Problem::Forbidden`].
-    pub fn admin(&self) -> Result<UserId, Problem> {
-        self.caller(Role::Admin).map(|caller| caller.user)
+    pub async fn admin(&self) -> Result<UserId, Problem> {
+        self.caller(Role::Admin).await.map(|caller| caller.user)
     }
 
-    fn caller(&self, role: Role) -> Result<Caller, Problem> {
+    async fn caller(&self, role: Role) -> Result<Caller, Problem> {
         let header = self.http.headers().get(header::AUTHORIZATION);
-        let header = header.ok_or(Problem::Unauthenticated("a bearer token is needed"))?;
-        let caller = self.app.tokens()?.verify(header.as_bytes(), role, self.now)?;
+        let header = header.ok_or(Problem::Unauthenticated(NO_TOKEN))?;
+        let caller = self.app.tokens()?.verify(header.as_bytes(), role, self.now).await?;
         self.app.note(Note::User(&caller.user));
         Ok(caller)
     }
@@ -73,11 +78,21 @@ impl Request {
     ///
     /// [`Problem::TooLarge`].
     pub fn body(&self) -> Result<&[u8], Problem> {
+        self.body_up_to(BODY_BYTES_MAX)
+    }
+
+    /// The body of an upload: a layout or a schedule.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::TooLarge`].
+    pub fn upload(&self) -> Result<&[u8], Problem> {
+        self.body_up_to(UPLOAD_BYTES_MAX)
+    }
+
+    fn body_up_to(&self, limit_bytes: usize) -> Result<&[u8], Problem> {
         let body: &[u8] = self.http.body();
-        if body.len() > BODY_BYTES_MAX {
-            return Err(Problem::TooLarge { limit_bytes: BODY_BYTES_MAX });
-        }
-        Ok(body)
+        if body.len() > limit_bytes { Err(Problem::TooLarge { limit_bytes }) } else { Ok(body) }
     }
 
     /// The body as JSON.
@@ -86,12 +101,69 @@ impl Request {
     ///
     /// [`Problem::TooLarge`]; [`Problem::Invalid`] says where it is not what was expected.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let body = self.body()?;
-        // A list would do for an object whose fields come in this order.
-        if body.trim_ascii_start().starts_with(b"[") {
-            return Err(Problem::Invalid("the body is a list, and no object".to_owned()));
+        object(self.body()?)
+    }
+
+    /// The body of an upload as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::json`].
+    pub fn json_upload<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        object(self.upload()?)
+    }
+
+    /// Whether the body says that it is of this media type.
+    #[must_use]
+    pub fn is_of_type(&self, media_type: &str) -> bool {
+        let said = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let said = said.split(';').next().unwrap_or_default();
+        said.trim().eq_ignore_ascii_case(media_type)
+    }
+
+    /// A header, if it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.http.headers().get(name)?.to_str().ok()
+    }
+
+    /// As what the client knows what it is about to change, by `If-Match` (RFC 9110, section 13.1.1).
+    /// What is no tag of ours matches nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::PreconditionRequired`] if it does not say (RFC 6585, section 3).
+    pub fn if_match(&self) -> Result<Expected, Problem> {
+        let tag = self.header(header::IF_MATCH.as_str()).ok_or(Problem::PreconditionRequired)?;
+        if tag.trim() == "*" {
+            return Ok(Expected::Any);
         }
-        serde_json::from_slice(body).map_err(|error| Problem::Invalid(format!("the body: {error}")))
+        let digits = tag.trim().strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        let digits = digits.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let version = digits.and_then(|digits| digits.parse().ok());
+        // Versions begin at 1.
+        Ok(Expected::Version(version.unwrap_or(0)))
+    }
+
+    /// `If-Match` as it was sent, if it was: for what has a tag, and no version.
+    #[must_use]
+    pub fn if_match_tag(&self) -> Option<&str> {
+        let tags = self.http.headers().get(header::IF_MATCH)?;
+        // What is no text matches nothing, and is a condition all the same.
+        Some(tags.to_str().unwrap_or_default())
+    }
+
+    /// Where a request that only reads came from, as API Gateway saw it. What a header says of that,
+    /// anybody can write.
+    pub(crate) fn reads_from(&self) -> Option<&str> {
+        if self.http.method() != Method::GET {
+            return None;
+        }
+        match self.http.request_context_ref()? {
+            RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),
+            RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_deref(),
+            _others_are_not_enabled => None,
+        }
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
@@ -164,4 +236,12 @@ impl Request {
                 .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
         })
     }
+}
+
+fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // A list would do for an object whose fields come in this order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::Invalid("the body is a list, and no object".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| Problem::Invalid(format!("the body: {error}")))
 }

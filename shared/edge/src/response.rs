@@ -2,12 +2,13 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
+use chrono::TimeDelta;
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, http};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::problem::Problem;
+use crate::problem::{NO_TOKEN, Problem};
 use crate::request::Request;
 use crate::view;
 
@@ -37,24 +38,73 @@ pub fn accepted(body: &impl Serialize) -> Response {
 pub fn no_content() -> Response {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// `response` with the version of what it shows as its `ETag`. What was asked for with it in `If-Match`
+/// is changed only if nobody else changed it.
+#[must_use]
+pub fn tagged(response: Response, version: u32) -> Response {
+    tagged_as(response, &format!("\"{version}\""))
+}
+
+/// `response` with this `ETag`, which has its quotes.
+#[must_use]
+pub fn tagged_as(mut response: Response, tag: &str) -> Response {
+    let tag = HeaderValue::try_from(tag).expect("our own tags are ASCII");
+    response.headers_mut().insert(header::ETAG, tag);
+    response
+}
+
+/// 200 with a JSON body and its `ETag`, or 304 without one if the client has it already. Anybody on the
+/// way may keep it for `max_age_secs` (RFC 9111).
+pub fn cacheable(request: &Request, body: &impl Serialize, max_age_secs: u32) -> Response {
+    let response = ok(body);
+    let tag = tag_of(&response);
+    with_freshness(request, response, &tag, &format!("public, max-age={max_age_secs}"))
+}
+
+/// [`cacheable`], with the version of what it shows as its `ETag`.
+pub fn cacheable_version(
+    request: &Request,
+    body: &impl Serialize,
+    version: u32,
+    max_age_secs: u32,
+) -> Response {
+    let freshness = format!("public, max-age={max_age_secs}");
+    with_freshness(request, ok(body), &format!("\"{version}\""), &freshness)
 }
 
 /// 200 with a JSON body and its `ETag`, or 304 without one if the client has it already (RFC 9110,
 /// section 13.1.2).
 pub fn ok_or_not_modified(request: &Request, body: &impl Serialize) -> Response {
-    let mut response = ok(body);
+    let response = ok(body);
+    let tag = tag_of(&response);
+    with_freshness(request, response, &tag, "no-cache")
+}
+
+fn tag_of(response: &Response) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(response.body());
-    let tag = format!("\"{:016x}\"", hasher.finish());
-    if request.has_copy(&tag) {
+    format!("\"{:016x}\"", hasher.finish())
+}
+
+fn with_freshness(
+    request: &Request,
+    mut response: Response,
+    tag: &str,
+    freshness: &str,
+) -> Response {
+    if request.has_copy(tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Body::Empty;
         response.headers_mut().remove(header::CONTENT_TYPE);
     }
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, HeaderValue::try_from(tag).expect("hex digits in quotes"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let text = |text: &str| HeaderValue::try_from(text).expect("our own words are ASCII");
+    headers.insert(header::ETAG, text(tag));
+    headers.insert(header::CACHE_CONTROL, text(freshness));
     response
 }
 
@@ -68,6 +118,8 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Resp
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Nobody on the way keeps what does not say for how long.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -82,21 +134,60 @@ pub(crate) fn problem(problem: &Problem, request_id: &str) -> Response {
         "code": code,
         "requestId": request_id,
     });
-    if let Problem::SeatsUnavailable(seats) = problem {
-        document["conflicts"] = json!(view::conflicts(seats));
-    }
-    if let Problem::AlreadyEntered(entry) = problem {
-        document["entry"] = json!(view::ticket::entry(entry));
+    for (name, value) in members_of(problem) {
+        document[name] = value;
     }
     let mut response = respond(status, "application/problem+json", document.to_string());
     let headers = response.headers_mut();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
     }
-    if let Problem::Unauthenticated(why) = problem {
-        let challenge = format!("Bearer realm=\"marquee\", error_description=\"{why}\"");
-        let challenge = HeaderValue::try_from(challenge).expect("our own words are ASCII");
+    if let Problem::RateLimited { retry_after } = problem {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_secs(*retry_after)));
+    }
+    if let Some(challenge) = challenge(problem) {
         headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     response
+}
+
+/// What a problem tells besides its detail.
+fn members_of(problem: &Problem) -> Vec<(&'static str, Value)> {
+    match problem {
+        Problem::SeatsUnavailable(seats) => vec![("conflicts", json!(view::conflicts(seats)))],
+        Problem::AlreadyEntered(entry) => vec![("entry", json!(view::ticket::entry(entry)))],
+        Problem::OrphanSeats(seats) => vec![("orphans", json!(seats))],
+        Problem::AccessibleSeats(seats) => vec![("seatIds", json!(seats))],
+        Problem::InvalidLayout(mistakes) => {
+            let mistakes = mistakes.iter().map(|of| json!({"detail": of.to_string()}));
+            vec![("errors", mistakes.collect())]
+        }
+        Problem::InvalidSchedule { created, errors } => {
+            let errors = errors
+                .iter()
+                .map(|of| json!({"line": of.line, "showId": of.show_id, "detail": of.detail}));
+            vec![("created", json!(created)), ("errors", errors.collect())]
+        }
+        _nothing_more => Vec::new(),
+    }
+}
+
+/// Whole seconds, up: whoever waits so long is not too early.
+pub(crate) fn whole_secs(delta: TimeDelta) -> i64 {
+    (delta + TimeDelta::milliseconds(999)).num_seconds().max(1)
+}
+
+/// What a client is told that has no token, or not the right one (RFC 6750, section 3).
+fn challenge(problem: &Problem) -> Option<HeaderValue> {
+    let challenge = match problem {
+        Problem::Unauthenticated(NO_TOKEN) => "Bearer realm=\"marquee\"".to_owned(),
+        Problem::Unauthenticated(why) => format!(
+            "Bearer realm=\"marquee\", error=\"invalid_token\", error_description=\"{why}\""
+        ),
+        Problem::Forbidden(role) => {
+            format!("Bearer realm=\"marquee\", error=\"insufficient_scope\", scope=\"{role}\"")
+        }
+        _no_matter_of_tokens => return None,
+    };
+    Some(HeaderValue::try_from(challenge).expect("our own words are ASCII"))
 }

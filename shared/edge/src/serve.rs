@@ -12,12 +12,13 @@ use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
 use crate::Error;
-use crate::app::{App, MissingSetting};
+use crate::app::App;
 use crate::aws::Clients;
 use crate::log::{Note, causes};
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::{self, Response};
+use crate::settings::MissingSetting;
 
 /// A function as Lambda calls it: an event in, its answer out.
 pub type Function =
@@ -148,7 +149,11 @@ where
 {
     let id = http.lambda_context_ref().map_or("", |context| context.request_id.as_str());
     let app = app.begin(id);
-    let answer = handler(app.clone(), Request::new(app.clone(), http)).await;
+    let request = Request::new(app.clone(), http);
+    let answer = match app.limit_read(request.reads_from(), request.now) {
+        Ok(()) => handler(app.clone(), request).await,
+        Err(problem) => Err(problem),
+    };
     let (mut response, code) = match answer {
         Ok(response) => (response, None),
         Err(problem) => {
@@ -158,6 +163,9 @@ where
     };
     if let Ok(id) = HeaderValue::from_str(app.invocation.request_id()) {
         response.headers_mut().insert("x-request-id", id);
+    }
+    if let Some(quota) = app.invocation.quota() {
+        quota.write(response.headers_mut());
     }
     let (status, meter) = (response.status().as_u16(), app.store.meter());
     app.log(&app.invocation.line(name, status, code, meter, app.now()));
@@ -193,7 +201,10 @@ fn note(app: &App, name: &str, problem: &Problem) {
         Problem::OutOfTurn => {
             tracing::warn!(function = name, request_id, "a refund of a payment not heard of");
         }
-        Problem::QueueAway(error) | Problem::BusAway(error) | Problem::EmailAway(error) => {
+        Problem::QueueAway(error)
+        | Problem::BusAway(error)
+        | Problem::EmailAway(error)
+        | Problem::IssuerAway(error) => {
             tracing::error!(function = name, request_id, cause = causes(&**error), "no answer");
         }
         Problem::Internal(fault) => {

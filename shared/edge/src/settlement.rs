@@ -12,10 +12,10 @@ use domain::time::Timestamp;
 use store::{Fault, Settled};
 
 use crate::App;
-use crate::app::MissingSetting;
 use crate::log::{Note, causes};
 use crate::payment::{PaymentProvider, ProviderError};
 use crate::problem::Problem;
+use crate::settings::MissingSetting;
 
 impl App {
     /// Settles `reservation`, which was just read, with a report. Costs what `Store::settle` costs,
