@@ -19,7 +19,7 @@ use domain::show::Show;
 use domain::time::Timestamp;
 use store::{Fault, RecordedEvent};
 
-use self::letter::{Draft, Enclosure, News, Subject};
+use self::letter::{Cause, Draft, Enclosure, News, Subject};
 use crate::App;
 use crate::log::Note;
 use crate::problem::Problem;
@@ -143,7 +143,11 @@ impl App {
                 let reason = payment.and_then(|payment| payment.refund_reason);
                 let status = payment.map(|payment| payment.status);
                 Ok(News::Cancelled {
-                    by_house: reason == Some(RefundReason::ShowCancelled),
+                    cause: match reason {
+                        Some(RefundReason::ShowCancelled) => Cause::ShowCancelled,
+                        Some(RefundReason::SeatsBlocked) => Cause::SeatsNeeded,
+                        _theirs => Cause::Customer,
+                    },
                     paid: payment.map(|payment| payment.money),
                     is_back: status == Some(payment::Status::Refunded),
                 })

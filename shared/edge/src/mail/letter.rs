@@ -27,8 +27,8 @@ pub(super) enum News {
     },
     /// They are no more.
     Cancelled {
-        /// Whether because the show will not take place.
-        by_house: bool,
+        /// Why.
+        cause: Cause,
         /// What was paid, if anything was.
         paid: Option<Money>,
         /// Whether that went back by now.
@@ -41,6 +41,17 @@ pub(super) enum News {
         /// Why, if that is known.
         reason: Option<RefundReason>,
     },
+}
+
+/// Why a booking is no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Its customer cancelled it, or the payer's bank took the money back.
+    Customer,
+    /// The show will not take place.
+    ShowCancelled,
+    /// The house needs the seats itself.
+    SeatsNeeded,
 }
 
 /// What a letter is about.
@@ -134,13 +145,18 @@ pub(super) fn write(to: EmailAddress, news: &News, about: &Subject<'_>) -> Resul
                 vec![picture(code.png), entry(calendar::file(reservation, show, city))];
             ("booked", format!("Your ticket: {film}"), own, enclosures)
         }
-        News::Cancelled { by_house, paid, is_back } => {
+        News::Cancelled { cause, paid, is_back } => {
             let own = context! {
-                by_house => *by_house,
+                show_cancelled => *cause == Cause::ShowCancelled,
+                seats_needed => *cause == Cause::SeatsNeeded,
                 paid => paid.map(wording::amount),
                 is_back => *is_back,
             };
-            let subject = if *by_house { "The show was cancelled" } else { "Booking cancelled" };
+            let subject = match cause {
+                Cause::ShowCancelled => "The show was cancelled",
+                Cause::SeatsNeeded => "Your seats are not available any more",
+                Cause::Customer => "Booking cancelled",
+            };
             ("cancelled", format!("{subject}: {film}"), own, Vec::new())
         }
         News::Refunded { money, reason } => {
@@ -227,6 +243,12 @@ mod tests {
             screen_type: "2D".to_owned(),
             prices: PriceList::new("INR".parse().unwrap(), [].into()).unwrap(),
             status: domain::show::Status::OnSale,
+            time_zone: "Asia/Kolkata".to_owned(),
+            seat_count: 0,
+            orphan_rule: domain::show::OrphanRule::Off,
+            accessible_released: false,
+            opened_at: Some(starts_at),
+            version: 1,
         }
     }
 
@@ -269,8 +291,8 @@ mod tests {
         write("ann@example.com".parse().unwrap(), news, &about).unwrap()
     }
 
-    fn cancelled(by_house: bool, paid: Option<Money>, is_back: bool) -> News {
-        News::Cancelled { by_house, paid, is_back }
+    fn cancelled(cause: Cause, paid: Option<Money>, is_back: bool) -> News {
+        News::Cancelled { cause, paid, is_back }
     }
 
     fn refunded(reason: Option<RefundReason>) -> News {
@@ -315,9 +337,13 @@ answer it; nobody reads what is sent to its sender.
     fn every_letter_is_about_its_booking_and_escapes_what_it_quotes() {
         let letters = [
             (News::Booked { ticket: "a.b.c".to_owned() }, "Your ticket: "),
-            (cancelled(true, Some(inr(1)), false), "The show was cancelled: "),
-            (cancelled(true, Some(inr(1)), true), "The show was cancelled: "),
-            (cancelled(false, None, false), "Booking cancelled: "),
+            (cancelled(Cause::ShowCancelled, Some(inr(1)), false), "The show was cancelled: "),
+            (cancelled(Cause::ShowCancelled, Some(inr(1)), true), "The show was cancelled: "),
+            (
+                cancelled(Cause::SeatsNeeded, Some(inr(1)), true),
+                "Your seats are not available any more: ",
+            ),
+            (cancelled(Cause::Customer, None, false), "Booking cancelled: "),
             (refunded(None), "Refund of INR 900.00: "),
             (refunded(Some(RefundReason::SecondPayment)), "Refund of INR 900.00: "),
         ];
@@ -338,7 +364,7 @@ answer it; nobody reads what is sent to its sender.
     #[test]
     fn a_cancellation_says_where_the_money_is() {
         let says = |paid, is_back| {
-            let letter = draft(&cancelled(true, paid, is_back), Status::Cancelled);
+            let letter = draft(&cancelled(Cause::ShowCancelled, paid, is_back), Status::Cancelled);
             let said = |text: &str| (text.contains("goes back"), text.contains("went back"));
             assert_eq!(said(&letter.text), said(&letter.html), "{}", letter.text);
             said(&letter.text)

@@ -71,6 +71,7 @@ pub(super) fn reason(reason: RefundReason) -> &'static str {
         }
         RefundReason::ShowBegun => "It was paid when the show had begun.",
         RefundReason::ShowCancelled => "The theatre cancelled the show.",
+        RefundReason::SeatsBlocked => "The theatre needs the seats itself.",
         RefundReason::SecondPayment => "The seats had been paid for by another payment.",
         RefundReason::PaidAfterCancel => "It was paid when the seats had been given up.",
         RefundReason::BookingCancelled => "You cancelled the booking.",
