@@ -129,7 +129,12 @@ impl App {
         if from.pass >= Sweep::LAST && message.now < settled_at {
             return self.send(Queue::ShowCancellations, &from, settled_at - message.now).await;
         }
-        let show = self.show(&from.show_id, message.now).await?;
+        let show = match self.show_now(&from.show_id, message.now).await {
+            Ok(show) if show.status == show::Status::Cancelled => show,
+            // What has its id now is another one.
+            Ok(_) | Err(Problem::NotFound) => return Ok(()),
+            Err(problem) => return Err(problem),
+        };
         let layout = self.layout(&show, message.now).await?;
         let mut page = from;
         while self.sweep_page(&layout, &mut page).await? {

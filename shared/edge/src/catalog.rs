@@ -5,8 +5,10 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use domain::allowance::{Allowance, PolicyName};
+use domain::availability::Counts;
 use domain::catalog::{City, Movie};
-use domain::id::{AuditoriumId, CityId, ReservationId, ShowId};
+use domain::id::{AuditoriumId, CityId, ReservationId, ShowId, UserId};
 use domain::layout::Layout;
 use domain::show::{AuditoriumRef, Show};
 use domain::subscription::Subscription;
@@ -17,17 +19,22 @@ use crate::App;
 use crate::cache::Cache;
 use crate::problem::Problem;
 
+/// The shows of a city's day, by start, with how many of their seats somebody has a claim on.
+pub(crate) type Day = Arc<[(Show, Counts)]>;
+
 /// What is remembered.
 pub(crate) struct Caches {
     pub(crate) shows: Cache<ShowId, Arc<Show>>,
     pub(crate) layouts: Cache<(AuditoriumId, u32), Arc<Layout>>,
-    pub(crate) days: Cache<(CityId, NaiveDate), Arc<[Show]>>,
+    pub(crate) days: Cache<(CityId, NaiveDate), Day>,
     pub(crate) cities: Cache<(), Arc<[City]>>,
     pub(crate) movies: Cache<CityId, Arc<[Movie]>>,
     /// Reservations that are PENDING no more, and so never again.
     pub(crate) past: Cache<ReservationId, ()>,
     /// Who is told of events.
     pub(crate) subscriptions: Cache<(), Arc<[Subscription]>>,
+    /// What users have left of what they may do.
+    pub(crate) allowances: Cache<(PolicyName, UserId), Allowance>,
 }
 
 /// What `cache` has of `key`, or what `load` brings.
@@ -86,40 +93,13 @@ impl App {
         remembered(&self.caches().layouts, (id.clone(), *layout_version), now, load).await
     }
 
-    /// The shows of a city's day, by start. Costs a query, or nothing if it was asked in the last
-    /// 10 seconds.
-    ///
-    /// # Errors
-    ///
-    /// A fault.
-    pub async fn shows_on(
-        &self,
-        city: &CityId,
-        date: NaiveDate,
-        now: Timestamp,
-    ) -> Result<Arc<[Show]>, Problem> {
-        let load = async { Ok(self.store.shows_on(city, date).await?.into()) };
-        remembered(&self.caches().days, (city.clone(), date), now, load).await
-    }
-
     /// Every city. Costs a query, or nothing if it was asked in the last minute.
     ///
     /// # Errors
     ///
     /// A fault.
     pub async fn cities(&self, now: Timestamp) -> Result<Arc<[City]>, Problem> {
-        let load = async { Ok(self.store.cities().await?.into()) };
+        let load = async { Ok(self.store.entries::<City>().await?.into()) };
         remembered(&self.caches().cities, (), now, load).await
-    }
-
-    /// The films that a city shows, by title. Costs a query, or nothing if it was asked in the
-    /// last minute.
-    ///
-    /// # Errors
-    ///
-    /// A fault.
-    pub async fn movies_in(&self, city: &CityId, now: Timestamp) -> Result<Arc<[Movie]>, Problem> {
-        let load = async { Ok(self.store.movies_in(city, now).await?.into()) };
-        remembered(&self.caches().movies, city.clone(), now, load).await
     }
 }

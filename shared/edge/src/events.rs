@@ -3,11 +3,14 @@
 //! (AWS, "Handling errors for an SQS event source in Lambda", "Configuring partial batch response
 //! with DynamoDB and Lambda").
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord, UserIdentity};
 use aws_lambda_events::sqs::SqsEvent;
 use chrono::TimeDelta;
+use domain::id::{SectionId, ShowId};
 use domain::payment::Payment;
 use domain::time::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
@@ -100,6 +103,17 @@ impl Change {
             (_, Some(Image::Payment(payment))) => Ok(*payment),
             (_, other) => Err(Fault::Corrupt(format!("{other:?} is no payment")).into()),
         }
+    }
+
+    /// The section of a show that the seat which it made, changed or freed is in.
+    ///
+    /// # Errors
+    ///
+    /// If it is of no seat.
+    pub fn section(self) -> Result<(ShowId, SectionId), Problem> {
+        let image = self.new.or(self.old);
+        let image = image.ok_or_else(|| Fault::Corrupt("a change of nothing".to_owned()))?;
+        Ok(Image::section_of(image)?)
     }
 
     /// Whether `DynamoDB` deleted the item because its time had come (AWS, "`DynamoDB` Streams and
@@ -209,18 +223,77 @@ where
     H: Fn(App, Change) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<(), Problem>> + Send + 'static,
 {
+    in_turn(app, name, handler, |records| {
+        let told = |record: Value| Told { from: number_of(&record).clone(), record };
+        records.into_iter().map(told).collect()
+    })
+}
+
+/// `handler` as the function of this name behind a stream that says where to look, and not what there is:
+/// of a batch it gets the last record of each partition, and looks up the rest. As [`outbox()`] else.
+pub fn digest<H, F>(app: &App, name: &'static str, handler: H) -> Function
+where
+    H: Fn(App, Change) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<(), Problem>> + Send + 'static,
+{
+    in_turn(app, name, handler, last_of_each_partition)
+}
+
+/// What a handler is told of a batch at once.
+struct Told {
+    /// The number of the first record that is done with it. All before that belong to what was told
+    /// earlier.
+    from: Value,
+    /// The record that it gets.
+    record: Value,
+}
+
+fn last_of_each_partition(records: Vec<Value>) -> Vec<Told> {
+    let mut told: Vec<Told> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for record in records {
+        let from = number_of(&record).clone();
+        // What has no key makes no sense, and is set aside by itself.
+        let partition = record["dynamodb"]["Keys"]["pk"]["S"].as_str();
+        let partition = partition.map_or_else(|| from.to_string(), str::to_owned);
+        match places.entry(partition) {
+            Entry::Occupied(place) => told[*place.get()].record = record,
+            Entry::Vacant(place) => {
+                place.insert(told.len());
+                told.push(Told { from, record });
+            }
+        }
+    }
+    told
+}
+
+fn number_of(record: &Value) -> &Value {
+    &record["dynamodb"]["SequenceNumber"]
+}
+
+/// Tells `handler` of what `group` makes of a batch, one after the other, and stops at the first that
+/// fails.
+fn in_turn<H, F>(
+    app: &App,
+    name: &'static str,
+    handler: H,
+    group: fn(Vec<Value>) -> Vec<Told>,
+) -> Function
+where
+    H: Fn(App, Change) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<(), Problem>> + Send + 'static,
+{
     let app = app.clone();
     Arc::new(move |mut event: LambdaEvent<Value>| {
         let (app, handler) = (app.clone(), handler.clone());
         Box::pin(async move {
             let deadline = deadline(&event.context);
             let records: Vec<Value> = serde_json::from_value(event.payload["Records"].take())?;
-            for raw in records {
-                let app = app.begin(raw["eventID"].as_str().unwrap_or_default());
+            for Told { from, record } in group(records) {
+                let app = app.begin(record["eventID"].as_str().unwrap_or_default());
                 let has_time = app.now() + BATCH_MARGIN < deadline;
-                if !has_time || !is_done(&app, name, &handler, &raw).await {
-                    let number = &raw["dynamodb"]["SequenceNumber"];
-                    return Ok(json!({"batchItemFailures": [{"itemIdentifier": number}]}));
+                if !has_time || !is_done(&app, name, &handler, &record).await {
+                    return Ok(json!({"batchItemFailures": [{"itemIdentifier": from}]}));
                 }
             }
             Ok(json!({"batchItemFailures": []}))

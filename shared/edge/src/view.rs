@@ -2,19 +2,25 @@
 
 use domain::catalog::{City, Movie};
 use domain::id::{Provider, SeatId};
-use domain::layout::{Layout, Place};
 use domain::money::Money;
 use domain::reservation::Reservation;
 use domain::seat;
-use domain::show::Show;
 use domain::time::{Timestamp, text};
 use serde::Serialize;
-use serde::ser::{SerializeMap as _, Serializer};
 
+pub mod audit;
 pub mod cancellation;
+pub mod catalog;
 pub mod event;
+mod seats;
+mod show;
 pub mod subscription;
 pub mod ticket;
+
+pub use seats::{
+    BestSeatsView, SeatMapView, SeatView, SectionView, SectionsView, best_seats, seat_map, sections,
+};
+pub use show::{ListedShowView, ShowView, listed_show, show};
 
 use crate::cursor;
 use crate::payment::{Checkout, Payer, Webhook};
@@ -98,148 +104,6 @@ pub fn movie(movie: &Movie) -> MovieView<'_> {
     }
 }
 
-/// A show.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ShowView<'a> {
-    show_id: &'a str,
-    movie: MovieRefView<'a>,
-    theatre: TheatreRefView<'a>,
-    auditorium: AuditoriumRefView<'a>,
-    city: &'a str,
-    starts_at: String,
-    ends_at: String,
-    language: &'a str,
-    screen_type: &'a str,
-    #[serde(serialize_with = "price_list")]
-    prices: &'a domain::show::PriceList,
-    status: domain::show::Status,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MovieRefView<'a> {
-    movie_id: &'a str,
-    title: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TheatreRefView<'a> {
-    theatre_id: &'a str,
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AuditoriumRefView<'a> {
-    auditorium_id: &'a str,
-    name: &'a str,
-    layout_version: u32,
-}
-
-fn price_list<S: Serializer>(list: &&domain::show::PriceList, to: S) -> Result<S::Ok, S::Error> {
-    let mut map = to.serialize_map(None)?;
-    for (seat_type, price) in list.iter() {
-        map.serialize_entry(seat_type.as_str(), &money(price))?;
-    }
-    map.end()
-}
-
-/// A show as it looks.
-#[must_use]
-pub fn show(show: &Show) -> ShowView<'_> {
-    ShowView {
-        show_id: show.id.as_str(),
-        movie: MovieRefView { movie_id: show.movie.id.as_str(), title: show.movie.title.as_str() },
-        theatre: TheatreRefView {
-            theatre_id: show.theatre.id.as_str(),
-            name: show.theatre.name.as_str(),
-        },
-        auditorium: AuditoriumRefView {
-            auditorium_id: show.auditorium.id.as_str(),
-            name: show.auditorium.name.as_str(),
-            layout_version: show.auditorium.layout_version,
-        },
-        city: show.city_id.as_str(),
-        starts_at: text(show.starts_at),
-        ends_at: text(show.ends_at),
-        language: &show.language,
-        screen_type: &show.screen_type,
-        prices: &show.prices,
-        status: show.status,
-    }
-}
-
-/// A seat on the map.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SeatView<'a> {
-    seat_id: SeatId,
-    section: &'a str,
-    row: &'a str,
-    number: u16,
-    seat_type: &'a str,
-    price: MoneyView,
-    status: seat::Status,
-}
-
-/// The seats of a show, or of a section of it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SeatMapView<'a> {
-    show_id: &'a str,
-    items: Vec<SeatView<'a>>,
-}
-
-/// How many seats of each section can be had.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SectionsView<'a> {
-    show_id: &'a str,
-    sections: Vec<SectionView<'a>>,
-}
-
-/// How many seats of a section can be had.
-#[derive(Serialize)]
-pub struct SectionView<'a> {
-    section: &'a str,
-    total: usize,
-    available: usize,
-}
-
-/// The seats at `places` of a show. A seat of a type that the show does not sell is not shown.
-pub fn seat_map<'a>(
-    show: &'a Show,
-    layout: &'a Layout,
-    places: impl Iterator<Item = Place<'a>>,
-    status: impl Fn(&SeatId) -> seat::Status,
-) -> SeatMapView<'a> {
-    let items = places.filter_map(|place| {
-        let seat_id = layout.seat_id(&place);
-        Some(SeatView {
-            section: place.section.id.as_str(),
-            row: &place.row.label,
-            number: place.number,
-            seat_type: place.seat_type.as_str(),
-            price: money(show.prices.of(place.seat_type)?),
-            status: status(&seat_id),
-            seat_id,
-        })
-    });
-    SeatMapView { show_id: show.id.as_str(), items: items.collect() }
-}
-
-/// The sections of a show with how many of their seats are taken. Seats of a type that the show
-/// does not sell do not count.
-pub fn sections<'a>(show: &'a Show, layout: &'a Layout, taken: &[usize]) -> SectionsView<'a> {
-    let sections = layout.sections().iter().zip(taken).map(|(section, taken)| {
-        let total = section.seat_count_of(|seat_type| show.prices.of(seat_type).is_some());
-        SectionView { section: section.id.as_str(), total, available: total.saturating_sub(*taken) }
-    });
-    SectionsView { show_id: show.id.as_str(), sections: sections.collect() }
-}
-
 /// A seat that refused.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -311,6 +175,36 @@ pub fn reservation(reservation: &Reservation, now: Timestamp) -> ReservationView
         confirmed_at: reservation.confirmed_at.map(text),
         cancelled_at: reservation.cancelled_at.map(text),
     }
+}
+
+/// A reservation that was just made, with what its customer should know of it.
+#[derive(Serialize)]
+pub struct HeldView<'a> {
+    #[serde(flatten)]
+    reservation: ReservationView<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningView<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WarningView<'a> {
+    code: &'static str,
+    seat_ids: &'a [SeatId],
+}
+
+/// A reservation as it looks at `now`, which leaves these seats alone.
+#[must_use]
+pub fn held<'a>(
+    reservation: &'a Reservation,
+    orphans: &'a [SeatId],
+    now: Timestamp,
+) -> HeldView<'a> {
+    let mut warnings = Vec::new();
+    if !orphans.is_empty() {
+        warnings.push(WarningView { code: "orphan_seats", seat_ids: orphans });
+    }
+    HeldView { reservation: self::reservation(reservation, now), warnings }
 }
 
 fn seats_of(reservation: &Reservation) -> Vec<PricedSeatView<'_>> {
