@@ -1,5 +1,6 @@
 //! `POST /api/reservations/cancel`: give up a hold, or take back a booking.
 
+use domain::allowance::PolicyName;
 use domain::id::ReservationId;
 use domain::payment::RefundReason;
 use edge::{App, Note, Problem, Request, Response, ok, view};
@@ -15,13 +16,17 @@ struct Body {
 /// # Errors
 ///
 /// 400 `invalid_request`; 404 `not_found`, also for what belongs to somebody else; 409
-/// `hold_expired`, `cancellation_closed`; 503 `try_again`.
+/// `hold_expired`, `cancellation_closed`; 429 `rate_limited`; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    let user = request.user()?;
+    let user = request.user().await?;
     let Body { reservation_id } = request.json()?;
     app.note(Note::Reservation(&reservation_id));
-    let reservation = app.store.reservation(&reservation_id).await?;
-    let reservation = reservation.filter(|of| of.user_id == user).ok_or(Problem::NotFound)?;
+    let (reservation, counted) = tokio::join!(
+        app.store.reservation(&reservation_id),
+        app.limit(PolicyName::Cancel, &user, request.now),
+    );
+    counted?;
+    let reservation = reservation?.filter(|of| of.user_id == user).ok_or(Problem::NotFound)?;
     app.note(Note::Show(&reservation.show_id));
     let reason = RefundReason::BookingCancelled;
     let cancelled = app.store.cancel(reservation, reason, request.now).await?;

@@ -17,7 +17,7 @@ struct Body {
 ///
 /// 400 `invalid_request`; 401, 403; 404 `not_found`; 409 `cancellation_closed`; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    let admin = request.admin()?;
+    let admin = request.admin().await?;
     let show: ShowId = request.path("showId")?;
     let Body { dry_run } = request.json_or_default()?;
     app.note(Note::Show(&show));

@@ -1,5 +1,6 @@
 //! `POST /api/reservations/checkout`: a payment for what is held, for a browser to pay.
 
+use domain::allowance::PolicyName;
 use domain::id::{HoldToken, ReservationId};
 use domain::payment::{Outcome, Progress, Report};
 use domain::reservation::Command;
@@ -19,15 +20,20 @@ struct Body {
 /// # Errors
 ///
 /// 400 `invalid_request`; 404 `not_found`; 409 `hold_expired`, `already_confirmed`,
-/// `already_cancelled`, `show_cancelled`; 422 `payment_mismatch`; 500 `internal` if the provider
-/// refuses; 503 `try_again`.
+/// `already_cancelled`, `show_cancelled`; 422 `payment_mismatch`; 429 `rate_limited`; 500 `internal` if
+/// the provider refuses; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    let user = request.user()?;
+    let user = request.user().await?;
     let Body { hold_token } = request.json()?;
     let id = ReservationId::of(&user, &hold_token);
     app.note(Note::HoldToken(&hold_token));
     app.note(Note::Reservation(&id));
-    let reservation = app.store.reservation(&id).await?.ok_or(Problem::NotFound)?;
+    let (reservation, counted) = tokio::join!(
+        app.store.reservation(&id),
+        app.limit(PolicyName::Checkout, &user, request.now),
+    );
+    counted?;
+    let reservation = reservation?.ok_or(Problem::NotFound)?;
     app.note(Note::Show(&reservation.show_id));
     reservation.status.apply(Command::Confirm, reservation.is_live_at(request.now))?;
     app.show(&reservation.show_id, request.now).await?.takes_place()?;

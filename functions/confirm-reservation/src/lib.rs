@@ -1,5 +1,6 @@
 //! `POST /api/reservations/confirm`: book what is held, with a payment.
 
+use domain::allowance::PolicyName;
 use domain::id::{HoldToken, PaymentReference, ReservationId};
 use domain::settlement::Origin;
 use edge::{App, Note, Problem, Request, Response, accepted, ok, view};
@@ -17,15 +18,20 @@ struct Body {
 /// # Errors
 ///
 /// 400 `invalid_request`; 402 `payment_failed`; 404 `not_found`; 409 `hold_expired`,
-/// `already_confirmed`, `already_cancelled`, `show_cancelled`; 422 `payment_mismatch`; 503
-/// `try_again`. Money that was captured and books nothing is owed back before this answers.
+/// `already_confirmed`, `already_cancelled`, `show_cancelled`; 422 `payment_mismatch`; 429
+/// `rate_limited`; 503 `try_again`. Money that was captured and books nothing is owed back before this answers.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    let user = request.user()?;
+    let user = request.user().await?;
     let Body { hold_token, payment_reference } = request.json()?;
     let id = ReservationId::of(&user, &hold_token);
     app.note(Note::HoldToken(&hold_token));
     app.note(Note::Reservation(&id));
-    let reservation = app.store.reservation(&id).await?.ok_or(Problem::NotFound)?;
+    let (reservation, counted) = tokio::join!(
+        app.store.reservation(&id),
+        app.limit(PolicyName::Confirm, &user, request.now),
+    );
+    counted?;
+    let reservation = reservation?.ok_or(Problem::NotFound)?;
     app.note(Note::Show(&reservation.show_id));
     let payments = app.payments()?;
     if reservation.is_booked_by(payments.name(), &payment_reference) {

@@ -21,7 +21,7 @@ struct Body {
 /// 400 `invalid_request`; 401, 403; 409 `too_many_subscriptions`; 422 `forbidden_target`; 503
 /// `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    request.admin()?;
+    request.admin().await?;
     let Body { url, event_types } = request.json()?;
     let made = app.subscribe(&url, event_types, request.now).await?;
     Ok(created(&view::subscription::with_secret(&made)))

@@ -10,7 +10,7 @@ use edge::{App, Problem, Request, Response, no_content};
 ///
 /// 401, 403; 404 `not_found` for what cannot be an id; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    request.admin()?;
+    request.admin().await?;
     let id: SubscriptionId = request.path("subscriptionId")?;
     app.store.delete_subscription(&id).await?;
     Ok(no_content())

@@ -10,7 +10,7 @@ use edge::{App, Problem, Request, Response, ok, view};
 ///
 /// 401, 403; 404 `not_found`; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    request.admin()?;
+    request.admin().await?;
     let id: SubscriptionId = request.path("subscriptionId")?;
     let enabled = app.enable(&id).await?;
     Ok(ok(&view::subscription::subscription(&enabled)))

@@ -8,7 +8,7 @@ use edge::{App, Note, Problem, Request, Response, ok, view};
 ///
 /// 404 `not_found`, also for what belongs to somebody else; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    let user = request.user()?;
+    let user = request.user().await?;
     let id = request.path("reservationId")?;
     app.note(Note::Reservation(&id));
     let reservation = app.store.reservation(&id).await?;

@@ -9,7 +9,7 @@ use edge::{App, Note, Problem, Request, Response, ok, view};
 ///
 /// 401, 403; 404 `not_found` if it was not cancelled; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    request.admin()?;
+    request.admin().await?;
     let show: ShowId = request.path("showId")?;
     app.note(Note::Show(&show));
     let cancellation = app.store.cancellation(&show).await?.ok_or(Problem::NotFound)?;

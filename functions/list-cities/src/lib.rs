@@ -2,7 +2,10 @@
 
 use domain::catalog::City;
 use domain::id::CityId;
-use edge::{App, Problem, Request, Response, ok, view};
+use edge::{App, Problem, Request, Response, cacheable, view};
+
+/// Seconds for which anybody on the way may keep an answer: as long as a warm function does.
+const MAX_AGE_SECS: u32 = 60;
 
 /// Lists the cities, by id.
 ///
@@ -14,5 +17,6 @@ pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
     let cities = app.cities(request.now).await?;
     let place = |city: &City| city.id.clone();
     let (page, next) = view::page_of(cities.iter(), after.as_ref(), limit, place);
-    Ok(ok(&view::list(page.into_iter().map(view::city).collect(), next.as_ref())))
+    let items = page.into_iter().map(view::city).collect();
+    Ok(cacheable(&request, &view::list(items, next.as_ref()), MAX_AGE_SECS))
 }

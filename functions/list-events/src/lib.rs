@@ -12,7 +12,7 @@ use edge::{App, Problem, Request, Response, ok, view};
 ///
 /// 400 `invalid_request`, 403 `forbidden`, 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    request.admin()?;
+    request.admin().await?;
     let (after, limit) = (request.cursor()?, request.limit()?);
     let (now, settles_after) = (request.now, app.log_settles_after());
     let events = app.store.events_after(after.as_ref(), now, settles_after, limit).await?;

@@ -10,7 +10,7 @@ use edge::{App, Problem, Request, Response, ok, view};
 ///
 /// 401, 403; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    request.admin()?;
+    request.admin().await?;
     let all = app.store.subscriptions().await?;
     let items = all.iter().map(view::subscription::subscription).collect();
     Ok(ok(&view::list(items, None::<&SubscriptionId>)))

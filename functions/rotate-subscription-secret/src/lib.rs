@@ -11,7 +11,7 @@ use edge::{App, Problem, Request, Response, ok, view};
 ///
 /// 401, 403; 404 `not_found`; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    request.admin()?;
+    request.admin().await?;
     let id: SubscriptionId = request.path("subscriptionId")?;
     let rotated = app.rotate_secret(&id, request.now).await?;
     Ok(ok(&view::subscription::with_secret(&rotated)))

@@ -21,7 +21,7 @@ struct Body {
 /// 400 `invalid_request`, `invalid_ticket`; 401, 403; 404 `not_found`; 409 `already_entered`,
 /// `already_cancelled`, `show_cancelled`; 422 `wrong_show`; 503 `try_again`.
 pub async fn handle(app: App, request: Request) -> Result<Response, Problem> {
-    let by = request.admin()?;
+    let by = request.admin().await?;
     let Body { ticket, gate, scan_id, show_id } = request.json()?;
     let scan = Entry { at: request.now, gate, scan_id, by };
     let booking = app.scan(&ticket, show_id.as_ref(), &scan).await?;
