@@ -130,5 +130,6 @@ pub async fn create_tables(
         reservations: name_of("Reservations"),
         payments: name_of("Payments"),
         events: name_of("Events"),
+        limits: name_of("Limits"),
     })
 }

@@ -1,6 +1,6 @@
 //! The functions by their logical ids in `template.yaml`.
 
-use edge::{App, Function, function, outbox, queue, schedule, stream};
+use edge::{App, Function, digest, function, outbox, queue, schedule, stream};
 
 /// The function of this logical id, over `app`.
 #[must_use]
@@ -32,6 +32,9 @@ pub fn by_id(id: &str, app: &App) -> Option<Function> {
         "ReleaseExpiredHolds" => {
             outbox(app, "release-expired-holds", release_expired_holds::handle)
         }
+        "CountAvailableSeats" => {
+            digest(app, "count-available-seats", count_available_seats::handle)
+        }
         "SweepCancelledShows" => queue(app, "sweep-cancelled-shows", sweep_cancelled_shows::handle),
         "PublishEvents" => outbox(app, "publish-events", publish_events::handle),
         "DeliverEvents" => queue(app, "deliver-events", deliver_events::handle),
@@ -47,6 +50,45 @@ pub fn by_id(id: &str, app: &App) -> Option<Function> {
         }
         "RefundPayments" => stream(app, "refund-payments", refund_payments::handle),
         "ReconcilePayments" => schedule(app, "reconcile-payments", reconcile_payments::handle),
+        _of_the_house => return of_the_house(id, app),
+    };
+    Some(found)
+}
+
+/// The functions of the house: its catalogue and its books.
+fn of_the_house(id: &str, app: &App) -> Option<Function> {
+    let found = match id {
+        "CreateCity" => function(app, "create-city", create_city::handle),
+        "GetCity" => function(app, "get-city", get_city::handle),
+        "UpdateCity" => function(app, "update-city", update_city::handle),
+        "DeleteCity" => function(app, "delete-city", delete_city::handle),
+        "CreateMovie" => function(app, "create-movie", create_movie::handle),
+        "ListAllMovies" => function(app, "list-all-movies", list_all_movies::handle),
+        "GetMovie" => function(app, "get-movie", get_movie::handle),
+        "UpdateMovie" => function(app, "update-movie", update_movie::handle),
+        "DeleteMovie" => function(app, "delete-movie", delete_movie::handle),
+        "CreateTheatre" => function(app, "create-theatre", create_theatre::handle),
+        "ListTheatres" => function(app, "list-theatres", list_theatres::handle),
+        "GetTheatre" => function(app, "get-theatre", get_theatre::handle),
+        "UpdateTheatre" => function(app, "update-theatre", update_theatre::handle),
+        "DeleteTheatre" => function(app, "delete-theatre", delete_theatre::handle),
+        "CreateAuditorium" => function(app, "create-auditorium", create_auditorium::handle),
+        "ListAuditoriums" => function(app, "list-auditoriums", list_auditoriums::handle),
+        "GetAuditorium" => function(app, "get-auditorium", get_auditorium::handle),
+        "UpdateAuditorium" => function(app, "update-auditorium", update_auditorium::handle),
+        "DeleteAuditorium" => function(app, "delete-auditorium", delete_auditorium::handle),
+        "AddLayout" => function(app, "add-layout", add_layout::handle),
+        "GetLayout" => function(app, "get-layout", get_layout::handle),
+        "CreateShow" => function(app, "create-show", create_show::handle),
+        "UpdateShow" => function(app, "update-show", update_show::handle),
+        "DeleteShow" => function(app, "delete-show", delete_show::handle),
+        "LoadSchedule" => function(app, "load-schedule", load_schedule::handle),
+        "UpdatePrices" => function(app, "update-prices", update_prices::handle),
+        "GetBlockedSeats" => function(app, "get-blocked-seats", get_blocked_seats::handle),
+        "UpdateBlockedSeats" => function(app, "update-blocked-seats", update_blocked_seats::handle),
+        "GetBestSeats" => function(app, "get-best-seats", get_best_seats::handle),
+        "AuditShow" => function(app, "audit-show", audit_show::handle),
+        "GetShowSales" => function(app, "get-show-sales", get_show_sales::handle),
         _unknown => return None,
     };
     Some(found)

@@ -1,21 +1,27 @@
-//! `cargo run -p local`: Marquee whole, on this machine.
+//! `cargo run -p local`: Marquee whole, on this machine. `cargo run -p local -- token` prints a token
+//! for it.
 
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use clap::Parser;
-use domain::id::{InvalidId, Provider};
+use clap::{Args, Parser, Subcommand};
+use domain::id::{InvalidId, InvalidUserId, Provider, UserId};
 use domain::limits::HOLD_TTL_SECS;
 use domain::time::HoldTerms;
-use local::server::{Options, PaymentOptions, SANDBOX, Server};
+use edge::Role;
+use local::server::{JwksOptions, Options, PaymentOptions, SANDBOX, Server};
 use local::template::Error;
+use local::token;
 use serde_json::Value;
 
 /// Marquee whole, on this machine: functions, gateway, DynamoDB and a payment provider.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// The port of the HTTP API; 0 for any that is free.
     #[arg(long, default_value_t = 3000)]
     port: u16,
@@ -24,9 +30,25 @@ struct Arguments {
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
 
-    /// The secret that signs tokens (HS256). Drawn anew at each start if not given.
-    #[arg(long, value_name = "SECRET")]
-    jwt_secret: Option<String>,
+    #[command(flatten)]
+    signing: Signing,
+
+    /// Believe the tokens of an OpenID Connect issuer, whose public keys are here, and no others.
+    #[arg(long, value_name = "URL", requires = "jwt_issuer", requires = "jwt_audience")]
+    jwks_url: Option<String>,
+
+    /// What that issuer calls itself: `iss`.
+    #[arg(long, value_name = "ISSUER", requires = "jwks_url")]
+    jwt_issuer: Option<String>,
+
+    /// For whom its tokens must be: `aud`, or `client_id` of Cognito's access tokens.
+    #[arg(long, value_name = "AUDIENCE", requires = "jwks_url")]
+    jwt_audience: Option<String>,
+
+    /// How often a user may do what: NAME=BURST/SECONDS for hold, confirm, cancel, checkout and read,
+    /// and held_seats=COUNT, with commas between. What is not named stays as it is.
+    #[arg(long, value_name = "TEXT")]
+    limits: Option<String>,
 
     /// How long a hold lasts.
     #[arg(long, value_name = "SECONDS", default_value_t = HOLD_TTL_SECS,
@@ -75,18 +97,77 @@ struct Arguments {
     log: bool,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Print a token for the desk, and nothing else. It is valid for 30 days.
+    Token(TokenArguments),
+}
+
+#[derive(Args)]
+struct TokenArguments {
+    /// Whose token it is.
+    #[arg(long, value_name = "NAME", value_parser = user)]
+    user: UserId,
+
+    /// What it may do: user or admin.
+    #[arg(long, value_name = "ROLE", default_value = "user", value_parser = role)]
+    role: Role,
+
+    #[command(flatten)]
+    signing: Signing,
+}
+
+#[derive(Args)]
+struct Signing {
+    /// The secret that signs tokens (HS256). If not given, one is drawn once and kept in
+    /// target/desk/jwt-secret.
+    #[arg(long, value_name = "SECRET")]
+    jwt_secret: Option<String>,
+}
+
+impl Signing {
+    /// The secret that was given, or else the one that is kept.
+    fn secret(self) -> Result<String, Error> {
+        match self.jwt_secret {
+            Some(secret) => Ok(secret),
+            None => token::kept_secret(&token::secret_file(), drawn),
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let mut arguments = Arguments::parse();
-    #[expect(clippy::disallowed_methods, reason = "a secret is drawn where the program begins")]
-    let drawn = || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Some(Command::Token(wanted)) => print_token(wanted),
+        None => serve(arguments).await,
+    }
+}
+
+fn print_token(wanted: TokenArguments) -> Result<(), Error> {
+    let settings = token::settings(&wanted.signing.secret()?);
+    let now = edge::system_clock()();
+    println!("{}", token::mint(&settings, wanted.user.as_str(), wanted.role, now));
+    Ok(())
+}
+
+/// A secret of 244 random bits.
+#[expect(clippy::disallowed_methods, reason = "a secret is drawn where the program begins")]
+fn drawn() -> String {
+    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
+}
+
+async fn serve(mut arguments: Arguments) -> Result<(), Error> {
     if !arguments.webhook_secret.iter().any(|(provider, _)| provider.as_str() == SANDBOX) {
         let secret = format!("whsec_{}", BASE64.encode(drawn()));
         arguments.webhook_secret.push((SANDBOX.parse()?, secret));
     }
+    let issuer = arguments.jwks_url.zip(arguments.jwt_issuer).zip(arguments.jwt_audience);
     let options = Options {
         port: arguments.port,
-        jwt_secret: arguments.jwt_secret.unwrap_or_else(drawn),
+        jwt_secret: arguments.signing.secret()?,
+        jwks: issuer.map(|((url, issuer), audience)| JwksOptions { url, issuer, audience }),
+        limits: arguments.limits,
         hold_terms: HoldTerms::of_secs(arguments.hold_seconds),
         dynamodb_url: arguments.dynamodb,
         data: arguments.data,
@@ -113,6 +194,16 @@ async fn main() -> Result<(), Error> {
     Ok(())
 }
 
+fn user(text: &str) -> Result<UserId, InvalidUserId> {
+    text.to_owned().try_into()
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let roles = [Role::User, Role::Admin];
+    let role = roles.into_iter().find(|role| role.as_str() == text);
+    role.ok_or_else(|| "a role is user or admin".to_owned())
+}
+
 /// A provider, known to us, and a secret.
 fn webhook_secret(text: &str) -> Result<(Provider, String), String> {
     let (provider, secret) = text.split_once('=').ok_or("it is PROVIDER=SECRET")?;
@@ -137,6 +228,8 @@ fn write_whole(path: &Path, ready: &Value) -> Result<(), Error> {
 
 fn greet(ready: &Value) {
     let text = |name: &str| ready[name].as_str().unwrap_or_default();
+    // Behind an issuer, the desk has none of its own.
+    let token = |name: &str| ready[name].as_str().unwrap_or("a-token-of-your-issuer");
     println!(
         "Marquee serves at {url}, its DynamoDB at {dynamodb}. Ctrl-C stops it.
 
@@ -151,8 +244,8 @@ Try:
 README.md books two seats from here. Letters to customers come to {url}/local/mailbox.",
         url = text("url"),
         dynamodb = text("dynamodbUrl"),
-        user = text("userToken"),
-        admin = text("adminToken"),
+        user = token("userToken"),
+        admin = token("adminToken"),
     );
 }
 

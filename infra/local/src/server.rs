@@ -12,7 +12,7 @@ use domain::id::Provider;
 use domain::time::HoldTerms;
 use dynoxide::Database;
 use edge::payment::{self, ProviderSecrets, SecretSource};
-use edge::{App, Clients, Clock, Role, Settings, TokenSettings};
+use edge::{App, Clients, Clock, Keys, Limits, Role, Settings, TokenSettings};
 use serde_json::{Value, json};
 use store::{Store, Tables};
 use tokio::net::TcpListener;
@@ -44,6 +44,10 @@ pub struct Options {
     pub port: u16,
     /// The secret that signs tokens.
     pub jwt_secret: String,
+    /// Whose tokens are believed, in place of those that the secret signs.
+    pub jwks: Option<JwksOptions>,
+    /// How often one may do what, as `LIMITS` says it on Lambda.
+    pub limits: Option<String>,
     /// How long holds last.
     pub hold_terms: HoldTerms,
     /// A compatible server to use instead of the embedded engine.
@@ -60,6 +64,17 @@ pub struct Options {
     pub log: bool,
     /// Who takes the money.
     pub payments: PaymentOptions,
+}
+
+/// An issuer of tokens.
+#[derive(Debug, Clone)]
+pub struct JwksOptions {
+    /// Where its keys are.
+    pub url: String,
+    /// What its tokens say of it.
+    pub issuer: String,
+    /// For whom they are.
+    pub audience: String,
 }
 
 /// Who takes the money, and who may say so.
@@ -105,8 +120,9 @@ pub struct Server {
     pub tables: Tables,
     /// The store that the functions use.
     pub store: Store,
-    /// What signs tokens.
+    /// What signs tokens. Those of a desk with an issuer are not believed there.
     pub tokens: TokenSettings,
+    has_issuer: bool,
     clock: Clock,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -155,6 +171,7 @@ impl Server {
             email: Some(mailbox::client_over(mailbox.clone())),
         };
         let settings = settings(options, &tables, &tokens, &url)?;
+        let has_issuer = options.jwks.is_some();
         let app = App::new(store.clone(), clients, settings, clock.clone());
         let mut router = gateway::router(&template.routes(), &app, &clock)?;
         router = router.merge(Pages { mailbox, bus, queues }.router());
@@ -170,7 +187,7 @@ impl Server {
             }
         }));
         tasks.extend(pumps(&template, &app, &clock, &sqs, db.filter(|_| options.streams))?);
-        Ok(Self { url, dynamodb_url, tables, store, tokens, clock, tasks })
+        Ok(Self { url, dynamodb_url, tables, store, tokens, has_issuer, clock, tasks })
     }
 
     /// A token for `user` in `role`.
@@ -179,14 +196,15 @@ impl Server {
         token::mint(&self.tokens, user, role, (self.clock)())
     }
 
-    /// What an outsider needs to know, as JSON.
+    /// What an outsider needs to know, as JSON. A desk with an issuer has no tokens to give.
     #[must_use]
     pub fn ready(&self) -> Value {
+        let token = |user, role| (!self.has_issuer).then(|| self.token(user, role));
         json!({
             "url": self.url,
-            "userToken": self.token("demo-user", Role::User),
-            "otherUserToken": self.token("other-user", Role::User),
-            "adminToken": self.token("demo-admin", Role::Admin),
+            "userToken": token("demo-user", Role::User),
+            "otherUserToken": token("other-user", Role::User),
+            "adminToken": token("demo-admin", Role::Admin),
             "dynamodbUrl": self.dynamodb_url,
             "tables": {
                 "catalog": self.tables.catalog,
@@ -194,6 +212,7 @@ impl Server {
                 "reservations": self.tables.reservations,
                 "payments": self.tables.payments,
                 "events": self.tables.events,
+                "limits": self.tables.limits,
             },
         })
     }
@@ -223,10 +242,12 @@ fn settings(
     tokens: &TokenSettings,
     url: &str,
 ) -> Result<Settings, Error> {
+    let limits = options.limits.as_deref().map(str::parse::<Limits>).transpose()?;
     Ok(Settings {
         tables: tables.clone(),
         hold_terms: options.hold_terms,
-        tokens: Some(tokens.clone()),
+        limits: limits.unwrap_or_default(),
+        tokens: Some(believed(options, tokens)),
         payments: Some(payments(&options.payments, url)?),
         queues: queue::urls(),
         event_bus: Some(bus::NAME.to_owned()),
@@ -238,6 +259,16 @@ fn settings(
         previous_ticket_secret: None,
         log: if options.log { Arc::new(|line| println!("{line}")) } else { Arc::new(|_| {}) },
     })
+}
+
+/// Which tokens count: an issuer's, if there is one, or the desk's own.
+fn believed(options: &Options, own: &TokenSettings) -> TokenSettings {
+    match options.jwks.clone() {
+        None => own.clone(),
+        Some(JwksOptions { url, issuer, audience }) => {
+            TokenSettings { keys: Keys::Jwks { url }, issuer, audience, ..own.clone() }
+        }
+    }
 }
 
 /// The provider that the functions use. The sandbox is this very process.
