@@ -39,7 +39,9 @@ async fn cancelling_twice_answers_as_the_first_did() {
     world.advance(TimeDelta::seconds(30));
     world.wire.take_calls();
     assert_eq!(world.cancel("ann", id(&booked)).await.expect(200), first);
-    assert_eq!(world.wire.take_calls().len(), 1, "one read, no write");
+    let mut calls = world.wire.take_calls();
+    calls.retain(|call| !call.counts_a_user());
+    assert_eq!(calls.len(), 1, "one read, no write");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use domain::catalog::{Auditorium, City, Movie, Theatre};
-use domain::layout::{Layout, RawLayout, Row, Run, Section};
-use domain::show::{AuditoriumRef, MovieRef, PriceList, Show, Status, TheatreRef};
+use domain::layout::{Feature, Layout, RawLayout, Row, Run, Section};
+use domain::show::{AuditoriumRef, MovieRef, OrphanRule, PriceList, Show, Status, TheatreRef};
 use domain::time::Timestamp;
 
 use crate::world::{START, World};
@@ -16,14 +16,14 @@ impl World {
     pub(crate) async fn fill(&self) {
         let delhi = City::new(name("Delhi"), "Asia/Kolkata".to_owned()).unwrap();
         let mumbai = City::new(name("Mumbai"), "Asia/Kolkata".to_owned()).unwrap();
-        self.store.put_city(&delhi).await.unwrap();
-        self.store.put_city(&mumbai).await.unwrap();
+        self.store.create(&delhi).await.unwrap();
+        self.store.create(&mumbai).await.unwrap();
         let theatre = Theatre {
             id: "regal".parse().unwrap(),
             name: name("Regal"),
             city_id: delhi.id.clone(),
         };
-        self.store.put_theatre(&theatre).await.unwrap();
+        self.store.create(&theatre).await.unwrap();
         self.put_layout("screen-1", hall()).await;
         self.put_layout("arena", arena()).await;
         let day = TimeDelta::days(1);
@@ -59,6 +59,7 @@ impl World {
         self.put_show(&inception, |show| {
             show.id = "arena-show".parse().unwrap();
             show.auditorium.id = "arena".parse().unwrap();
+            show.seat_count = 6_000;
             show.starts_at += day;
             show.date = show.date.succ_opt().unwrap();
         })
@@ -70,8 +71,9 @@ impl World {
             id: id.parse().unwrap(),
             name: name("Screen 1"),
             theatre_id: "regal".parse().unwrap(),
+            layout_version: 1,
         };
-        self.store.put_layout(&auditorium, 1, &layout).await.unwrap();
+        self.store.create_auditorium(&auditorium, &layout).await.unwrap();
     }
 
     /// Writes show-1, changed by `change`.
@@ -96,10 +98,18 @@ impl World {
             screen_type: "2D".to_owned(),
             prices: PriceList::new("INR".parse().unwrap(), prices.into_iter().collect()).unwrap(),
             status: Status::OnSale,
+            time_zone: "Asia/Kolkata".to_owned(),
+            seat_count: 36,
+            orphan_rule: OrphanRule::Off,
+            accessible_released: false,
+            opened_at: None,
+            version: 1,
         };
         change(&mut show);
         show.ends_at = show.starts_at + TimeDelta::hours(3);
-        self.store.put_show(&show, movie).await.unwrap();
+        show.opened_at = (show.status != Status::Scheduled).then(|| self.now());
+        self.store.create(movie).await.unwrap();
+        self.store.put_show(&show).await.unwrap();
     }
 }
 
@@ -121,7 +131,12 @@ pub(crate) fn movie(id: &str, title: &str) -> Movie {
 fn row(label: char, seats: u16, seat_type: &str) -> Row {
     Row {
         label: label.to_string(),
-        runs: vec![Run { first: 1, last: seats, seat_type: seat_type.parse().unwrap() }],
+        runs: vec![Run {
+            first: 1,
+            last: seats,
+            seat_type: seat_type.parse().unwrap(),
+            feature: Feature::Standard,
+        }],
         aisles_after: Vec::new(),
     }
 }

@@ -58,7 +58,8 @@ async fn a_slow_payment_extends_the_hold_once_and_books_when_it_is_there() {
     world.wire.take_calls();
     let again = world.confirm("ann", "t1", &payment).await.expect(202);
     assert_eq!(again["holdExpiresAt"], waiting["holdExpiresAt"], "the end moves once");
-    let writes = world.wire.take_calls();
+    let mut writes = world.wire.take_calls();
+    writes.retain(|call| !call.counts_a_user());
     assert!(writes.iter().all(|call| call.operation != "TransactWriteItems"), "nothing to write");
 
     world.finish(&payment, "succeed").await;

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
-use domain::limits::{EVENT_LOG_SETTLES_AFTER_SECS, SWEEP_SETTLES_AFTER_SECS};
-use edge::Settings;
+use edge::{Keys, Limits, Settings};
 use local::template::{Source, Template};
 use serde_json::{Value, json};
 
 use crate::contract;
 use crate::wire::Call;
-use crate::world::{HOLD_SECS, World};
+use crate::world::World;
+
+mod uses;
 
 /// What a policy allows besides tables, to whoever has a setting: the setting, what it is of, the
 /// action and on what.
@@ -55,6 +55,118 @@ fn template() -> Value {
     plain(serde_yaml_ng::from_str(local::template::TEXT).unwrap())
 }
 
+/// A function's environment, as the edge reads it where tokens are of an issuer, or signed by a
+/// secret.
+fn settings(document: &Value, function: &str, has_issuer: bool) -> Settings {
+    let value = |name: &str| match name {
+        "PAYMENT_PROVIDER" => "stripe".to_owned(),
+        "PAYMENT_LIVE" => "true".to_owned(),
+        "AWS_ENDPOINT_URL_DYNAMODB" | "PAYMENT_BASE_URL" | "LIMITS" => String::new(),
+        "JWT_SECRET" if has_issuer => String::new(),
+        "JWKS_URL" if !has_issuer => String::new(),
+        "JWKS_URL" => "https://issuer.example/keys".to_owned(),
+        "JWT_SECRET" | "TICKET_SECRET" | "TICKET_SECRET_PREVIOUS" => "s".repeat(32),
+        name => name.to_lowercase(),
+    };
+    let globals = &document["Globals"]["Function"]["Environment"]["Variables"];
+    let own = &document["Resources"][function]["Properties"]["Environment"]["Variables"];
+    let variables = [globals, own].into_iter().filter_map(Value::as_object).flatten();
+    let variables: BTreeMap<String, String> =
+        variables.map(|(name, _)| (name.clone(), value(name))).collect();
+    Settings::from_variables(&variables).unwrap_or_else(|error| panic!("{function}: {error}"))
+}
+
+/// Goal: who asks for tokens can believe either kind, and nobody both at once.
+#[test]
+fn tokens_are_those_of_an_issuer_or_signed_by_a_secret() {
+    let document = template();
+    let mut asking = 0;
+    for function in Template::read().unwrap().functions() {
+        let keys = |has_issuer| settings(&document, &function, has_issuer).tokens.map(|it| it.keys);
+        match (keys(false), keys(true)) {
+            (None, None) => {}
+            (Some(Keys::Secret(_)), Some(Keys::Jwks { .. })) => asking += 1,
+            _one_of_them => panic!("{function} believes one kind only"),
+        }
+    }
+    assert!(asking > 40, "{asking} functions ask for tokens");
+    for rule in ["TokensHaveOneSource", "ProductionHasAnIssuer"] {
+        assert!(document["Rules"][rule]["Assertions"].is_array(), "{rule}");
+    }
+}
+
+/// Goal: whoever mistypes a limit hears of it before anything is deployed. Method: around every bound,
+/// compare what the parameter lets through with what the functions can read.
+#[test]
+fn limits_that_a_deployment_takes_are_limits_that_functions_read() {
+    let document = template();
+    let pattern = &document["Parameters"]["LimitPolicies"]["AllowedPattern"];
+    let pattern = jsonschema::validator_for(&json!({"pattern": pattern})).unwrap();
+    let is_taken = |text: &str| pattern.is_valid(&json!(text));
+    let reads = |text: &str| text.parse::<Limits>().is_ok();
+    let whole = "hold=60/60,confirm=60/60,cancel=60/60,checkout=60/60,read=3000/60,held_seats=10";
+    for good in ["", whole, "held_seats=8,hold=5/10", "read=60000/60", "read=100000/100"] {
+        assert!(reads(good) && is_taken(good), "{good:?}");
+    }
+    let bad = "hold hold= hold=1 hold=1/ hold=/1 hold=a/1 hold=-1/1 Hold=1/1 x=1/1 hold=1/1/1 \
+        hold=1/1;read=1/1 hold=1/1read=1/1 hold=1/1,read \
+        held_seats held_seats=0 held_seats=1/1 held_seats=ten held_seats=99999999999";
+    for bad in bad.split(' ') {
+        assert!(!reads(bad) && !is_taken(bad), "{bad:?}");
+    }
+    let around = |bounds: &[u32]| -> BTreeSet<u32> {
+        bounds.iter().flat_map(|bound| bound - 1..=bound + 1).collect()
+    };
+    let bursts = around(&[1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]);
+    let times = around(&[1, 10, 100, 1_000, 10_000, 80_000, 86_000, 86_400, 90_000, 100_000]);
+    for burst in bursts {
+        for &secs in &times {
+            let text = format!("read={burst}/{secs}");
+            assert!(reads(&text) || !is_taken(&text), "{text}");
+            let is_fast = burst > 1_000 && secs < 100;
+            assert!(is_taken(&text) || is_fast || !reads(&text), "{text} is a limit");
+        }
+    }
+}
+
+/// Goal: no flood of clients holds up what payment providers tell. Method: their route has a limit of
+/// its own, above that of each other route, and both fit what an account has.
+#[test]
+fn the_api_slows_clients_and_leaves_webhooks_their_share() {
+    let document = template();
+    let api = &document["Resources"]["Api"]["Properties"];
+    let routes = api["RouteSettings"].as_object().unwrap();
+    let webhooks = Template::read().unwrap().routes();
+    let webhooks = webhooks.iter().find(|route| route.function == "ReceivePaymentWebhook").unwrap();
+    let webhooks = format!("{} {}", webhooks.method, webhooks.path);
+    assert_eq!(routes.keys().collect::<Vec<_>>(), [&webhooks]);
+    // AWS, "Amazon API Gateway quotas": of all requests of an account in a region.
+    for (limit, quota) in [("ThrottlingRateLimit", 10_000), ("ThrottlingBurstLimit", 5_000)] {
+        let default = |settings: &Value| {
+            let parameter = settings[limit]["Ref"].as_str().unwrap_or_else(|| panic!("{limit}"));
+            let parameter = &document["Parameters"][parameter];
+            assert_eq!((&parameter["Type"], &parameter["MinValue"]), (&json!("Number"), &json!(1)));
+            parameter["Default"].as_u64().unwrap()
+        };
+        let (each, own) = (default(&api["DefaultRouteSettings"]), default(&routes[&webhooks]));
+        assert!(own > each, "{limit}: webhooks have more than any other route");
+        assert!(own + each <= quota, "{limit}");
+    }
+}
+
+/// Goal: no function dies for want of a table's name.
+#[test]
+fn every_table_is_named_to_every_function() {
+    let document = template();
+    let variables = &document["Globals"]["Function"]["Environment"]["Variables"];
+    for (id, resource) in document["Resources"].as_object().unwrap() {
+        if resource["Type"] == "AWS::DynamoDB::Table" {
+            let variable = format!("{}_TABLE", id.to_uppercase());
+            assert_eq!(variables[&variable], json!({"Ref": id}), "{variable}");
+        }
+    }
+}
+
 /// Goal: no function dies at its start for want of a setting, and none knows what it need not.
 /// Method: read each one's environment as the edge does, and compare what it can do with what it is
 /// there for.
@@ -62,22 +174,9 @@ fn template() -> Value {
 fn every_function_has_the_settings_that_it_needs() {
     let document = template();
     let template = Template::read().unwrap();
-    let globals = &document["Globals"]["Function"]["Environment"]["Variables"];
     let routes = template.routes();
     for function in template.functions() {
-        let own = &document["Resources"][&function]["Properties"]["Environment"]["Variables"];
-        let variables = [globals, own].into_iter().filter_map(Value::as_object).flatten();
-        let value = |name: &str| match name {
-            "PAYMENT_PROVIDER" => "stripe".to_owned(),
-            "PAYMENT_LIVE" => "true".to_owned(),
-            "AWS_ENDPOINT_URL_DYNAMODB" | "PAYMENT_BASE_URL" => String::new(),
-            "JWT_SECRET" | "TICKET_SECRET" | "TICKET_SECRET_PREVIOUS" => "s".repeat(32),
-            name => name.to_lowercase(),
-        };
-        let variables: BTreeMap<String, String> =
-            variables.map(|(name, _)| (name.clone(), value(name))).collect();
-        let settings = Settings::from_variables(&variables)
-            .unwrap_or_else(|error| panic!("{function}: {error}"));
+        let settings = settings(&document, &function, false);
         let route = routes.iter().find(|route| route.function == function);
         let operation = route.and_then(|of| contract::operation(&of.method, &of.path));
         let security = operation.and_then(|operation| operation["security"].as_array());
@@ -112,7 +211,7 @@ fn every_function_has_the_settings_that_it_needs() {
             (
                 "what makes no sense",
                 queues.records_failed.is_some(),
-                &["PublishEvents", "ReleaseExpiredHolds"],
+                &["CountAvailableSeats", "PublishEvents", "ReleaseExpiredHolds"],
             ),
             ("older tickets", settings.previous_ticket_secret.is_some(), &["ScanTicket"]),
             ("tickets", settings.ticket_secret.is_some(), &["SendEmails", "ScanTicket"]),
@@ -179,6 +278,7 @@ fn a_stream_goes_on_trying_and_keeps_where_a_record_stands() {
         kept.insert((function, source.table, source.on_failure.unwrap()));
     }
     let expected = [
+        ("CountAvailableSeats", "Seats", "RecordsFailed"),
         ("PublishEvents", "Payments", "RecordsFailed"),
         ("PublishEvents", "Reservations", "RecordsFailed"),
         ("RefundPayments", "Payments", "RefundsFailed"),
@@ -254,6 +354,7 @@ fn needed(calls: &[Call]) -> Grants {
             ("TransactWriteItems", _) => {
                 for step in request["TransactItems"].as_array().unwrap() {
                     let (kind, step) = step.as_object().unwrap().iter().next().unwrap();
+                    // A check is called `ConditionCheck`, and so its action `ConditionCheckItem`.
                     need(&format!("{kind}Item"), &step["TableName"]);
                 }
             }
@@ -281,11 +382,14 @@ async fn every_policy_allows_what_its_function_calls_and_nothing_else() {
     let mut seen = |world: &World, function: &'static str| {
         used.entry(function).or_default().extend(needed(&world.wire.take_calls()));
     };
-    use_what_customers_call(&mut seen).await;
-    use_what_payments_drive(&mut seen).await;
-    use_what_ends_holds_and_shows(&mut seen).await;
-    use_what_tells_others(&mut seen).await;
-    use_a_ticket(&mut seen).await;
+    uses::what_customers_call(&mut seen).await;
+    uses::what_payments_drive(&mut seen).await;
+    uses::what_ends_holds_and_shows(&mut seen).await;
+    uses::what_tells_others(&mut seen).await;
+    uses::a_ticket(&mut seen).await;
+    uses::what_makes_a_house(&mut seen).await;
+    uses::what_makes_shows(&mut seen).await;
+    uses::what_looks_at_shows(&mut seen).await;
 
     let template = template();
     let functions = Template::read().unwrap().functions();
@@ -307,173 +411,4 @@ async fn every_policy_allows_what_its_function_calls_and_nothing_else() {
         }
         assert_eq!(granted(&template, &function), uses, "{function}");
     }
-}
-
-/// Uses what anybody and customers call, each in all its ways.
-async fn use_what_customers_call(seen: &mut impl FnMut(&World, &'static str)) {
-    let world = World::new().await;
-    for (function, path) in [
-        ("ListCities", "/api/cities"),
-        ("ListMovies", "/api/movies?city=delhi"),
-        ("SearchShows", "/api/shows?city=delhi&date=2026-11-23"),
-        ("GetShow", "/api/shows/show-1"),
-        ("GetSeatMap", "/api/shows/show-2/seats"),
-    ] {
-        world.get(path).await.expect(200);
-        seen(&world, function);
-    }
-    let world = world.with_provider_at(&world.provider_url);
-    let held = world.hold("ann", &["A1"], "t1").await.expect(201);
-    world.hold_of("ann", "begun", &["A1"], "t9").await.expect(409);
-    seen(&world, "HoldSeats");
-
-    let world = world.with_provider_at(&world.provider_url);
-    world.checkout("ann", "t1").await.expect(200);
-    seen(&world, "CheckoutReservation");
-
-    let world = world.with_provider_at(&world.provider_url);
-    let slow = world.pay(&held, "stay_pending").await;
-    world.confirm("ann", "t1", &slow).await.expect(202);
-    let again = world.hold("ann", &["A2"], "t2").await.expect(201);
-    world.wire.take_calls();
-    let slow = world.pay(&again, "stay_pending").await;
-    world.confirm("ann", "t2", &slow).await.expect(202);
-    let returned = world.pay(&again, "succeed").await;
-    world.give_back(&returned).await;
-    world.confirm("ann", "t2", &returned).await.expect(409);
-    let payment = world.pay(&held, "succeed").await;
-    world.confirm("ann", "t1", &payment).await.expect(200);
-    seen(&world, "ConfirmReservation");
-
-    let id = held["reservationId"].as_str().unwrap();
-    let path = format!("/api/reservations/{id}");
-    world.call("ann", "GET", &path, Value::Null).await.expect(200);
-    seen(&world, "GetReservation");
-    world.call("ann", "GET", "/api/reservations", Value::Null).await.expect(200);
-    seen(&world, "ListReservations");
-    world.cancel("ann", id).await.expect(200);
-    seen(&world, "CancelReservation");
-    world.refund().await;
-    seen(&world, "RefundPayments");
-}
-
-/// Uses the functions behind a webhook, the queue and the schedule, each in all its ways.
-async fn use_what_payments_drive(seen: &mut impl FnMut(&World, &'static str)) {
-    let world = World::new().await;
-    let one = world.hold("ann", &["A1"], "t1").await.expect(201);
-    let payment = world.pay(&one, "succeed").await;
-    world.wire.take_calls();
-    for delivery in world.take_deliveries() {
-        world.tell(&delivery).await.expect(200);
-    }
-    seen(&world, "ReceivePaymentWebhook");
-    world.process().await;
-    world.give_back(&payment).await;
-    world.rest().await;
-    seen(&world, "ProcessPaymentEvents");
-
-    let world = World::new().await;
-    let [one, two, three] = [("A1", "t1"), ("A2", "t2"), ("A3", "t3")];
-    for (seat, token) in [one, two, three] {
-        world.hold("ann", &[seat], token).await.expect(201);
-        world.checkout("ann", token).await.expect(200);
-    }
-    let payments = world.references();
-    world.finish(&payments[0], "succeed").await;
-    world.finish(&payments[1], "succeed").await;
-    world.give_back(&payments[1]).await;
-    world.take_deliveries();
-    world.advance(TimeDelta::minutes(16));
-    let world = world.with_provider_at(&world.provider_url);
-    world.wire.take_calls();
-    world.reconcile().await.unwrap();
-    seen(&world, "ReconcilePayments");
-}
-
-/// Uses what ends holds and shows, each in all its ways.
-async fn use_what_ends_holds_and_shows(seen: &mut impl FnMut(&World, &'static str)) {
-    let world = World::new().await;
-    world.hold("ann", &["A1"], "t1").await.expect(201);
-    world.advance(TimeDelta::seconds(HOLD_SECS));
-    world.hold("bob", &["A1"], "t1").await.expect(201);
-    world.wire.take_calls();
-    world.release().await;
-    seen(&world, "ReleaseExpiredHolds");
-
-    world.book("ann", &["A2"], "t2").await;
-    let world = world.cold();
-    world.wire.take_calls();
-    let path = "/api/admin/shows/show-1/cancel";
-    world.admin("POST", path, json!({"dryRun": true})).await.expect(200);
-    for _ in 0..2 {
-        world.admin("POST", path, Value::Null).await.expect(202);
-    }
-    seen(&world, "CancelShow");
-    let path = "/api/admin/shows/show-1/cancellation";
-    world.admin("GET", path, Value::Null).await.expect(200);
-    seen(&world, "GetShowCancellation");
-    world.sweep().await;
-    world.advance(TimeDelta::seconds(SWEEP_SETTLES_AFTER_SECS));
-    world.sweep().await;
-    seen(&world, "SweepCancelledShows");
-    world.refund().await;
-    seen(&world, "RefundPayments");
-    let done = world.admin("GET", path, Value::Null).await.expect(200);
-    assert_eq!((&done["status"], &done["refundsDone"]), (&json!("COMPLETED"), &json!(1)));
-}
-
-/// Uses what tells others of events, each in all its ways. Nobody is at the subscriber's address, so
-/// that there is more to do.
-async fn use_what_tells_others(seen: &mut impl FnMut(&World, &'static str)) {
-    let world = World::new().await;
-    let all = "/api/admin/subscriptions";
-    let body = json!({"url": "http://127.0.0.1:9/"});
-    let made = world.admin("POST", all, body).await.expect(201);
-    seen(&world, "CreateSubscription");
-    world.admin("GET", all, Value::Null).await.expect(200);
-    seen(&world, "ListSubscriptions");
-    let one = format!("{all}/{}", made["subscriptionId"].as_str().unwrap());
-    world.admin("POST", &format!("{one}/rotate"), Value::Null).await.expect(200);
-    seen(&world, "RotateSubscriptionSecret");
-    world.admin("POST", &format!("{one}/enable"), Value::Null).await.expect(200);
-    seen(&world, "EnableSubscription");
-
-    let ann = "ann@example.com";
-    let booked = world.book(ann, &["A1"], "t1").await;
-    tell(&world, seen).await;
-    world.cancel(ann, booked["reservationId"].as_str().unwrap()).await.expect(200);
-    world.refund().await;
-    tell(&world, seen).await;
-
-    world.advance(TimeDelta::seconds(EVENT_LOG_SETTLES_AFTER_SECS));
-    let events = world.admin("GET", "/api/admin/events", Value::Null).await.expect(200);
-    let told = events["items"].as_array().unwrap().len();
-    assert_eq!(told, 4, "held, confirmed, cancelled, refunded");
-    seen(&world, "ListEvents");
-    world.admin("DELETE", &one, Value::Null).await.expect(204);
-    seen(&world, "DeleteSubscription");
-}
-
-/// Tells what happened, to whomever it concerns.
-async fn tell(world: &World, seen: &mut impl FnMut(&World, &'static str)) {
-    world.wire.take_calls();
-    world.publish().await;
-    seen(world, "PublishEvents");
-    world.deliver().await;
-    seen(world, "DeliverEvents");
-    world.mail().await;
-    seen(world, "SendEmails");
-}
-
-/// Uses what lets people in.
-async fn use_a_ticket(seen: &mut impl FnMut(&World, &'static str)) {
-    let world = World::new().await;
-    let booked = world.book("ann", &["A1"], "t1").await;
-    let id = booked["reservationId"].as_str().unwrap().parse().unwrap();
-    let booking = world.store.reservation(&id).await.unwrap().unwrap();
-    let ticket = world.app.ticket(&booking).unwrap();
-    let scan = json!({"ticket": ticket, "gate": "Gate 1", "scanId": "s1"});
-    world.wire.take_calls();
-    world.admin("POST", "/api/admin/tickets/scan", scan).await.expect(200);
-    seen(&world, "ScanTicket");
 }

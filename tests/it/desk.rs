@@ -24,6 +24,8 @@ async fn serve(change: impl FnOnce(&mut Options)) -> Server {
     let mut options = Options {
         port: 0,
         jwt_secret: "a secret for an hour at the desk".to_owned(),
+        jwks: None,
+        limits: None,
         hold_terms: HoldTerms::of_secs(300),
         dynamodb_url: None,
         data: None,

@@ -85,7 +85,7 @@ async fn whoever_read_to_the_end_goes_on_from_there_later() {
 /// instant in every shard, in pages of many sizes.
 #[tokio::test]
 async fn events_of_one_instant_are_listed_once_each_in_one_order() {
-    let world = World::new().await;
+    let world = World::new().await.with_limits("held_seats=12");
     for number in 1..=12 {
         world.hold("ann", &[&format!("A{number}")], &format!("t{number}")).await.expect(201);
         world.hold("bob", &[&format!("B{number}")], &format!("t{number}")).await.expect(201);

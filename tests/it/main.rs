@@ -3,7 +3,7 @@
 //! Each test has a [`world`] of its own: tables in an embedded DynamoDB, a clock that stands still
 //! until it is moved, a queue, a sandbox provider ([`provider`]). It calls functions by method and
 //! path, with the events that API Gateway sends, and every answer is checked against `openapi.yaml`
-//! on the way out. What the provider tells, and what queues and streams bring, moves on when the test says
+//! on the way out; [`issuer`] is who signs tokens elsewhere. What the provider tells, and what queues and streams bring, moves on when the test says
 //! so ([`pumps`]).
 //! Faults are injected below the SDK, at its HTTP connector ([`wire`]).
 //!
@@ -20,24 +20,49 @@ mod pumps;
 mod wire;
 mod world;
 
+mod add_layout;
+mod audit_show;
 mod cancel_reservation;
 mod cancel_show;
 mod checkout_reservation;
 mod confirm_reservation;
+mod count_available_seats;
+mod create_auditorium;
+mod create_city;
+mod create_movie;
+mod create_show;
 mod create_subscription;
+mod create_theatre;
+mod delete_auditorium;
+mod delete_city;
+mod delete_movie;
+mod delete_show;
 mod delete_subscription;
+mod delete_theatre;
 mod deliver_events;
 mod enable_subscription;
+mod get_auditorium;
+mod get_best_seats;
+mod get_blocked_seats;
+mod get_city;
+mod get_layout;
+mod get_movie;
 mod get_reservation;
 mod get_seat_map;
 mod get_show;
 mod get_show_cancellation;
+mod get_show_sales;
+mod get_theatre;
 mod hold_seats;
+mod list_all_movies;
+mod list_auditoriums;
 mod list_cities;
 mod list_events;
 mod list_movies;
 mod list_reservations;
 mod list_subscriptions;
+mod list_theatres;
+mod load_schedule;
 mod process_payment_events;
 mod publish_events;
 mod receive_payment_webhook;
@@ -49,6 +74,13 @@ mod scan_ticket;
 mod search_shows;
 mod send_emails;
 mod sweep_cancelled_shows;
+mod update_auditorium;
+mod update_blocked_seats;
+mod update_city;
+mod update_movie;
+mod update_prices;
+mod update_show;
+mod update_theatre;
 
 mod bad_input;
 mod books;
@@ -58,13 +90,17 @@ mod desk;
 mod events;
 mod expiry;
 mod history;
+mod issuer;
 mod limits;
 mod metrics;
 mod money;
 mod parity;
 mod races;
+mod rate_limits;
 mod razorpay;
 mod replay;
+mod roles;
+mod seat_rules;
 mod secrets;
 mod seed;
 mod stripe;

@@ -18,7 +18,7 @@ async fn a_booking_is_counted_with_the_time_it_took() {
     let world = World::new().await;
     let held = world.hold("ann", &["A1"], "t1").await.expect(201);
     assert_eq!(metric(&world, "round_trips"), Some(json!(3)), "show, layout, hold");
-    assert_eq!(metric(&world, "write_units"), Some(json!(4.0)));
+    assert_eq!(metric(&world, "write_units"), Some(json!(6.0)));
     let payment = world.pay(&held, "succeed").await;
     world.advance(TimeDelta::milliseconds(2_500));
     world.confirm("ann", "t1", &payment).await.expect(200);

@@ -127,6 +127,11 @@ impl World {
         self.read_on("ReleaseExpiredHolds").await;
     }
 
+    /// Counts which seats are left.
+    pub(crate) async fn count(&self) {
+        self.read_on("CountAvailableSeats").await;
+    }
+
     /// Tells others what happened.
     pub(crate) async fn publish(&self) {
         self.read_on("PublishEvents").await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use domain::limits::SCAN_RETRY_SECS;
 use domain::reservation::{Reservation, Status};
-use edge::{App, Clients, Settings};
+use edge::{App, Clients, Keys, Settings};
 use serde_json::{Value, json};
 
 use crate::wire::Fault;
@@ -35,13 +35,15 @@ async fn ticket_of(world: &World, booked: &Value) -> String {
 /// Cold functions of a world, with these settings about tickets.
 fn functions(world: &World, about_tickets: &[(&str, &str)]) -> App {
     let (tables, tokens) = (&world.tables, &world.tokens);
+    let Keys::Secret(secret) = &tokens.keys else { panic!("a world has a secret") };
     let others = [
         ("CATALOG_TABLE", tables.catalog.as_str()),
         ("SEATS_TABLE", tables.seats.as_str()),
         ("RESERVATIONS_TABLE", tables.reservations.as_str()),
         ("PAYMENTS_TABLE", tables.payments.as_str()),
         ("EVENTS_TABLE", tables.events.as_str()),
-        ("JWT_SECRET", tokens.secret.as_str()),
+        ("LIMITS_TABLE", tables.limits.as_str()),
+        ("JWT_SECRET", secret.as_str()),
         ("JWT_ISSUER", tokens.issuer.as_str()),
         ("JWT_AUDIENCE", tokens.audience.as_str()),
     ];

@@ -1,7 +1,7 @@
 //! The five example calls of the original request, with their very paths and bodies.
 
 use domain::catalog::Auditorium;
-use domain::layout::{RawLayout, Row, Run, Section};
+use domain::layout::{Feature, RawLayout, Row, Run, Section};
 use serde_json::json;
 
 use crate::cinema::{movie, name};
@@ -11,16 +11,18 @@ use crate::world::World;
 async fn the_five_example_calls_work_as_written() {
     let world = World::new().await;
     // A show `abc` whose hall has the seats `s1` and `s2`.
-    let run = Run { first: 1, last: 4, seat_type: "REGULAR".parse().unwrap() };
+    let seat_type = "REGULAR".parse().unwrap();
+    let run = Run { first: 1, last: 4, seat_type, feature: Feature::Standard };
     let row = Row { label: "s".to_owned(), runs: vec![run], aisles_after: Vec::new() };
     let sections = vec![Section { id: "MAIN".parse().unwrap(), rows: vec![row] }];
     let auditorium = Auditorium {
         id: "studio".parse().unwrap(),
         name: name("Studio"),
         theatre_id: "regal".parse().unwrap(),
+        layout_version: 1,
     };
     let layout = RawLayout { sections }.try_into().unwrap();
-    world.store.put_layout(&auditorium, 1, &layout).await.unwrap();
+    world.store.create_auditorium(&auditorium, &layout).await.unwrap();
     world
         .put_show(&movie("inception", "Inception"), |show| {
             show.id = "abc".parse().unwrap();

@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// Another transaction is on the same items.
     TransactionConflict,
+    /// Another transaction is on what the user has left, which only their own requests are on.
+    OwnConflict,
     /// The first item of the transaction is busy, and the others are judged.
     ThrottledStep,
     /// Of the transaction's steps, the one after the first meets a seat that somebody else holds.
@@ -37,6 +39,13 @@ pub(crate) struct Call {
     pub(crate) operation: String,
     pub(crate) request: Value,
     pub(crate) answer: Value,
+}
+
+impl Call {
+    /// Whether it only counts how often a user came.
+    pub(crate) fn counts_a_user(&self) -> bool {
+        counts_a_user(&self.request)
+    }
 }
 
 type AtEachCall = Box<dyn Fn() + Send + Sync>;
@@ -150,18 +159,30 @@ impl HttpConnector for Wire {
     }
 }
 
+/// Whether a call only counts how often a user came. Its faults are those of `Limits`.
+fn counts_a_user(sent: &Value) -> bool {
+    let steps = sent["TransactItems"].as_array();
+    steps.is_some_and(|steps| steps.len() == 1 && steps[0]["Put"]["TableName"] == "Limits")
+}
+
 impl Wire {
     fn carry(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let operation = operation_of(request).unwrap_or_default().to_owned();
         let sent = json_of(request.body());
-        let answer = match self.next_fault(&operation) {
+        let of = if counts_a_user(&sent) { "Limits" } else { operation.as_str() };
+        let answer = match self.next_fault(of) {
             None => self.to.answer(request),
             Some(Fault::LoseAnswer) => {
                 let _lost = self.to.answer(request);
                 return Err(ConnectorError::io("the answer is lost".into()));
             }
             Some(Fault::Down) => return Err(ConnectorError::io("nobody answers".into())),
-            Some(Fault::TransactionConflict) => conflict(&sent),
+            Some(Fault::TransactionConflict) => conflict(&sent, 0),
+            Some(Fault::OwnConflict) => {
+                let steps = sent["TransactItems"].as_array().unwrap();
+                let own = steps.iter().position(|step| step["Put"]["TableName"] == "Limits");
+                conflict(&sent, own.unwrap())
+            }
             Some(Fault::ThrottledStep) => throttled_step(&sent),
             Some(Fault::SeatOfAnother) => seat_of_another(&sent),
             Some(Fault::AccessDenied) => refused(json!({
@@ -187,11 +208,11 @@ fn refused(answer: Value) -> HttpResponse {
     HttpResponse::new(400.try_into().unwrap(), SdkBody::from(answer.to_string()))
 }
 
-/// What DynamoDB says when another transaction is on the first item.
-fn conflict(sent: &Value) -> HttpResponse {
+/// What DynamoDB says when another transaction is on one of the items.
+fn conflict(sent: &Value, at: usize) -> HttpResponse {
     let steps = sent["TransactItems"].as_array().map_or(0, Vec::len);
     let mut reasons = vec![json!({"Code": "None"}); steps];
-    reasons[0] = json!({
+    reasons[at] = json!({
         "Code": "TransactionConflict",
         "Message": "Transaction is ongoing for the item",
     });

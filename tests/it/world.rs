@@ -11,7 +11,7 @@ use domain::time::{HoldTerms, Timestamp};
 use dynoxide::Database;
 use dynoxide::storage_backend::ManualClock;
 use edge::payment::{ProviderSecrets, SecretSource};
-use edge::{App, Clients, Clock, Role, Settings, TokenSettings};
+use edge::{App, Clients, Clock, Keys, Limits, Role, Settings, TokenSettings};
 use lambda_http::{Context, LambdaEvent};
 use local::bus::{self, Bus};
 use local::dynamodb::{Embedded, client_over, create_tables};
@@ -128,6 +128,8 @@ impl World {
             live: false,
             vault: None,
             hold_secs: HOLD_SECS.try_into().unwrap(),
+            limits: Limits::default(),
+            issuer: None,
         });
         world.fill().await;
         world.wire.take_calls();
@@ -136,7 +138,11 @@ impl World {
 
     fn over(parts: Parts) -> Self {
         let lines = Lines::default();
-        let tokens = local::token::settings("a secret of some length for a world");
+        let mut tokens = local::token::settings("a secret of some length for a world");
+        if let Some(url) = &parts.issuer {
+            tokens.keys = Keys::Jwks { url: url.clone() };
+            tokens.issuer = "https://issuer.example".to_owned();
+        }
         let app = app(&parts, &tokens, &lines);
         let streams = Streams::new(&parts.template, &app, &parts);
         Self {
@@ -203,7 +209,25 @@ impl World {
             live: false,
             vault: None,
             hold_secs: HOLD_SECS.try_into().unwrap(),
+            limits: Limits::default(),
+            issuer: None,
         }
+    }
+
+    /// The same, where users may do as much as this says.
+    pub(crate) fn with_limits(&self, limits: &str) -> Self {
+        let mut parts = self.parts(self.provider, &self.provider_url);
+        parts.clock = Arc::clone(&self.clock);
+        parts.limits = limits.parse().unwrap();
+        Self::over(parts)
+    }
+
+    /// The same, seen by cold functions that believe the tokens of an issuer whose keys are here.
+    pub(crate) fn with_issuer(&self, url: &str) -> Self {
+        let mut parts = self.parts(self.provider, &self.provider_url);
+        parts.clock = Arc::clone(&self.clock);
+        parts.issuer = Some(url.to_owned());
+        Self::over(parts)
     }
 
     /// The same, where real money moves: Stripe, at an address where nobody is.
@@ -433,9 +457,17 @@ impl World {
 
     /// Every item of a table, as plain JSON.
     pub(crate) fn items(&self, table: &str) -> Vec<Value> {
-        let request = serde_json::from_value(json!({"TableName": table})).unwrap();
-        let answer = serde_json::to_value(self.db.scan(request).unwrap()).unwrap();
-        answer["Items"].as_array().cloned().unwrap_or_default()
+        let mut request = json!({"TableName": table});
+        let mut items = Vec::new();
+        loop {
+            let page = self.db.scan(serde_json::from_value(request.clone()).unwrap()).unwrap();
+            let mut page = serde_json::to_value(page).unwrap();
+            items.append(page["Items"].as_array_mut().unwrap_or(&mut Vec::new()));
+            match page["LastEvaluatedKey"].take() {
+                Value::Null => return items,
+                next => request["ExclusiveStartKey"] = next,
+            }
+        }
     }
 
     /// Puts a payment of 450 rupees as it would be in this status.
@@ -485,6 +517,8 @@ pub(crate) struct Parts {
     live: bool,
     vault: Option<Vault>,
     hold_secs: u32,
+    limits: Limits,
+    issuer: Option<String>,
 }
 
 pub(crate) fn told_by(clock: &Arc<AtomicI64>) -> Clock {
@@ -503,6 +537,7 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
     let settings = Settings {
         tables: parts.tables.clone(),
         hold_terms: HoldTerms::of_secs(parts.hold_secs),
+        limits: parts.limits.clone(),
         tokens: Some(tokens.clone()),
         payments: Some(edge::payment::Settings {
             provider: parts.provider.parse().unwrap(),
