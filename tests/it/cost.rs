@@ -10,6 +10,19 @@ fn operations(calls: &[Call]) -> Vec<&str> {
     calls.iter().map(|call| call.operation.as_str()).collect()
 }
 
+/// `calls` without the one beside them that counted how often their user came.
+#[track_caller]
+fn uncounted(calls: Vec<Call>) -> Vec<Call> {
+    let counts = |call: &Call| {
+        let steps = call.request["TransactItems"].as_array();
+        steps.is_some_and(|steps| steps.len() == 1 && steps[0]["Put"]["TableName"] == "Limits")
+    };
+    let (counted, others): (Vec<Call>, Vec<Call>) = calls.into_iter().partition(counts);
+    assert_eq!(counted.len(), 1, "one conditional write");
+    assert_eq!(write_units(&counted[0].answer), 2.0);
+    others
+}
+
 /// Write units of the tables themselves in an answer, without their indexes.
 fn write_units(answer: &Value) -> f64 {
     let used = answer["ConsumedCapacity"].as_array().unwrap();
@@ -36,7 +49,7 @@ async fn a_hold_costs_one_call_and_two_units_an_item_won_lost_or_repeated() {
         world.wire.take_calls();
         let names: Vec<String> = (1..=seats).map(|number| format!("A{number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let units = f64::from(2 * (seats + 1));
+        let units = f64::from(2 * (seats + 2));
 
         world.hold("ann", &names, "t1").await.expect(201);
         let won = world.wire.take_calls();
@@ -55,6 +68,103 @@ async fn a_hold_costs_one_call_and_two_units_an_item_won_lost_or_repeated() {
     }
 }
 
+/// Goal: what a warm function remembers of a user saves the second call, and what it does not
+/// remember costs no more than that.
+#[tokio::test]
+async fn the_second_hold_of_a_user_costs_one_call_where_the_first_one_is_remembered() {
+    let world = World::new().await;
+    let cold = world.cold();
+    for world in [&world, &cold] {
+        world.get("/api/shows/show-1/seats").await.expect(200);
+    }
+    world.hold("ann", &["A1"], "t1").await.expect(201);
+    world.wire.take_calls();
+    world.hold("ann", &["A2"], "t2").await.expect(201);
+    assert_eq!(operations(&world.wire.take_calls()), ["TransactWriteItems"]);
+    cold.hold("ann", &["A3"], "t3").await.expect(201);
+    assert_eq!(operations(&world.wire.take_calls()), ["TransactWriteItems"; 2]);
+    world.hold("ann", &["A4"], "t4").await.expect(201);
+    assert_eq!(operations(&world.wire.take_calls()), ["TransactWriteItems"; 2], "it was old");
+    world.hold("ann", &["A4"], "t4").await.expect(201);
+    assert_eq!(operations(&world.wire.take_calls()), ["TransactWriteItems"], "a repetition");
+}
+
+/// Goal: to hold beyond the limits is cheap for us. Method: a user at the cap, and one who has nothing
+/// left, ask again and again in a warm function.
+#[tokio::test]
+async fn a_refusal_for_the_limits_writes_nothing() {
+    let world = World::new().await.with_limits("hold=2/60,held_seats=4");
+    world.get("/api/shows/show-1/seats").await.expect(200);
+    world.hold("ann", &["A1", "A2", "A3", "A4"], "t1").await.expect(201);
+    world.wire.take_calls();
+    world.hold("ann", &["A5"], "t2").await.expect(422);
+    let what = "the hold that counts, and whether this is a repetition";
+    assert_eq!(operations(&world.wire.take_calls()), ["GetItem"; 2], "{what}");
+    world.hold_of("ann", "show-2", &["A1"], "t3").await.expect(201);
+    world.wire.take_calls();
+    world.hold("ann", &["A5"], "t4").await.expect(429);
+    assert_eq!(operations(&world.wire.take_calls()), ["GetItem"], "whether it is a repetition");
+}
+
+/// Goal: a function that does not know what a user has left learns it once. Method: another function took
+/// it; this one is asked three times, of which the last one is a repetition of what the other one did.
+#[tokio::test]
+async fn a_function_that_was_refused_does_not_ask_by_a_write_again() {
+    for (limits, code, counted) in
+        [("hold=1/60", "rate_limited", 0), ("held_seats=1", "too_many_seats", 1)]
+    {
+        let world = World::new().await.with_limits(limits);
+        let held = world.hold("ann", &["A1"], "t1").await.expect(201);
+        let cold = world.with_limits(limits);
+        cold.get("/api/shows/show-1/seats").await.expect(200);
+        world.wire.take_calls();
+
+        assert_eq!(cold.hold("ann", &["A2"], "t2").await.body["code"], code);
+        let learns = [&["TransactWriteItems"][..], &vec!["GetItem"; counted]].concat();
+        assert_eq!(operations(&world.wire.take_calls()), learns, "{code}: the hold that counts");
+        assert_eq!(cold.hold("ann", &["A3"], "t3").await.body["code"], code);
+        let what = "the hold that counts, and whether this is a repetition";
+        assert_eq!(operations(&world.wire.take_calls()), vec!["GetItem"; counted + 1], "{what}");
+        assert_eq!(cold.hold("ann", &["A1"], "t1").await.expect(201), held);
+        let repeated = if counted == 0 { "GetItem" } else { "TransactWriteItems" };
+        assert_eq!(operations(&world.wire.take_calls()), [repeated], "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_count_that_was_refused_is_not_written_again() {
+    let limits = "cancel=1/60";
+    let world = World::new().await.with_limits(limits);
+    let cold = world.with_limits(limits);
+    world.cancel("ann", "nothing").await.expect(404);
+    world.wire.take_calls();
+    cold.cancel("ann", "nothing").await.expect(429);
+    let calls = world.wire.take_calls();
+    let mut learns = operations(&calls);
+    learns.sort_unstable();
+    assert_eq!(learns, ["GetItem", "TransactWriteItems"], "the reservation, and the count");
+    cold.cancel("ann", "nothing").await.expect(429);
+    assert_eq!(operations(&world.wire.take_calls()), ["GetItem"], "the reservation");
+    world.advance(TimeDelta::seconds(60));
+    cold.cancel("ann", "nothing").await.expect(404);
+    assert_eq!(uncounted(world.wire.take_calls()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_hold_beyond_what_may_be_tried_costs_nothing() {
+    let world = World::new().await.with_limits("hold=1/60");
+    world.hold("bob", &["A1"], "t1").await.expect(201);
+    world.wire.take_calls();
+    for _ in 0..5 {
+        world.hold("ann", &["A1"], "t1").await.expect(409);
+        assert_eq!(operations(&world.wire.take_calls()), ["TransactWriteItems"]);
+    }
+    for (show, seat) in [("show-1", "A1"), ("show-2", "A1"), ("nothing", "A1")] {
+        world.hold_of("ann", show, &[seat], "t1").await.expect(429);
+        assert_eq!(operations(&world.wire.take_calls()), [""; 0], "{show}");
+    }
+}
+
 #[tokio::test]
 async fn a_cold_function_reads_the_show_and_its_layout_first() {
     let world = World::new().await;
@@ -70,16 +180,17 @@ async fn a_confirmation_costs_two_reads_and_a_transaction_and_a_cancellation_one
     let payment = world.pay(&held, "succeed").await;
     world.wire.take_calls();
     world.confirm("ann", "t1", &payment).await.expect(200);
-    let calls = world.wire.take_calls();
+    let calls = uncounted(world.wire.take_calls());
     let what = "the reservation, and whether the show is still on";
     assert_eq!(operations(&calls), ["GetItem", "GetItem", "TransactWriteItems"], "{what}");
     assert_eq!(write_units(&calls[2].answer), 2.0 * 4.0, "payment, reservation, two seats");
 
     world.confirm("ann", "t1", &payment).await.expect(200);
-    assert_eq!(operations(&world.wire.take_calls()), ["GetItem"], "a repetition only reads");
+    let calls = uncounted(world.wire.take_calls());
+    assert_eq!(operations(&calls), ["GetItem"], "a repetition only reads");
 
     world.cancel("ann", held["reservationId"].as_str().unwrap()).await.expect(200);
-    let calls = world.wire.take_calls();
+    let calls = uncounted(world.wire.take_calls());
     assert_eq!(operations(&calls), ["GetItem", "TransactWriteItems"]);
     assert_eq!(write_units(&calls[1].answer), 2.0 * 4.0);
 }
@@ -90,11 +201,11 @@ async fn a_checkout_costs_a_read_and_a_transaction_and_repeated_a_read() {
     world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
     world.wire.take_calls();
     world.checkout("ann", "t1").await.expect(200);
-    let calls = world.wire.take_calls();
+    let calls = uncounted(world.wire.take_calls());
     assert_eq!(operations(&calls), ["GetItem", "TransactWriteItems"]);
     assert_eq!(write_units(&calls[1].answer), 2.0 * 4.0, "payment, reservation, two seats");
     world.checkout("ann", "t1").await.expect(200);
-    assert_eq!(operations(&world.wire.take_calls()), ["GetItem"]);
+    assert_eq!(operations(&uncounted(world.wire.take_calls())), ["GetItem"]);
 }
 
 #[tokio::test]
@@ -196,9 +307,9 @@ async fn a_sweep_costs_a_read_and_a_transaction_for_each_reservation() {
     world.sweep().await;
     let calls = world.wire.take_calls();
     let each = ["GetItem", "TransactWriteItems"];
-    let all = [&["GetItem", "Query"][..], &each, &each].concat();
-    assert_eq!(operations(&calls), all, "the order, a page, and two reservations");
-    let mut units = [3, 5].map(|call: usize| write_units(&calls[call].answer));
+    let all = [&["GetItem", "GetItem", "Query"][..], &each, &each].concat();
+    assert_eq!(operations(&calls), all, "the order, the show, a page, and two reservations");
+    let mut units = [4, 6].map(|call: usize| write_units(&calls[call].answer));
     units.sort_by(f64::total_cmp);
     let counted = "reservation and count, with a seat; and payment, with two";
     assert_eq!(units, [2.0 * 3.0, 2.0 * 5.0], "{counted}");

@@ -5,6 +5,7 @@
 //! became `<`: a race never meets the instant.
 
 use chrono::TimeDelta;
+use domain::allowance::{Allowance, HeldSeats, Policy, PolicyName, Wait};
 use domain::id::{HoldToken, ReservationId, ShowId, UserId};
 use domain::money::Money;
 use domain::payment::{self, Outcome, Progress, RefundReason, Report};
@@ -15,7 +16,7 @@ use domain::seat::{Command, Refusal, Seat};
 use domain::settlement::{Case, Origin};
 use domain::time::{HoldTerms, Timestamp};
 use serde_json::{Value, json};
-use store::{BlockError, Expiry, HoldError, Settled};
+use store::{BlockError, Expiry, HoldError, HoldLimit, Settled, TakeError};
 
 use crate::world::World;
 
@@ -189,6 +190,61 @@ fn agree(
 
 const INSTANTS: [i64; 3] = [END - 1, END, END + 1];
 
+/// Room for everything that is tried here.
+fn limit() -> HoldLimit {
+    HoldLimit { policy: policy(60, 60), cap: 10, known: None }
+}
+
+fn policy(burst: u32, per_secs: u32) -> Policy {
+    Policy::new(PolicyName::Hold, burst, per_secs).unwrap()
+}
+
+/// Goal: an item counts in the table exactly as long as in the domain, and what is taken of it is what
+/// the domain takes. Method: allowances that are clear at one instant, for their bucket or for a hold,
+/// on both sides of it to the millisecond, with and without memory of them.
+#[tokio::test]
+async fn what_a_user_has_left() {
+    let policies = [policy(1, 10), policy(2, 10)];
+    let held = HeldSeats::of(&reservation(Status::Pending));
+    let held = HeldSeats { ends_by: at(END), ..held };
+    let used = Allowance::full_again_at(END * 1_000);
+    let early = at(END - 60);
+    let holds = Allowance::default().hold(&held, 10, policies[0], early).unwrap();
+    for before in [used, holds] {
+        assert_eq!(before.clear_at(), at(END));
+        for (policy, millis) in policies.into_iter().flat_map(|of| [-1, 0, 1].map(|by| (of, by))) {
+            let now = at(END) + TimeDelta::milliseconds(millis);
+            for known in [None, Some(before.clone())] {
+                let world = World::new().await;
+                let item = json!({
+                    "pk": {"S": "LIMIT#hold#ann"},
+                    "allowance": {"S": before.to_string()},
+                    "clear_at": {"N": before.clear_at().timestamp_millis().to_string()},
+                    "kept_until": {"N": (END + 60).to_string()},
+                });
+                put(&world, &world.tables.limits, &item);
+                let is_known = known.is_some();
+                let table_says = match world.store.take(policy, &user(), known, now).await {
+                    Ok(left) => Ok(left),
+                    Err(TakeError::RateLimited { retry_after, .. }) => Err(Wait { retry_after }),
+                    Err(TakeError::Fault(fault)) => panic!("{before} at {now}: {fault}"),
+                };
+                let what = format!("{before} {policy:?} at {now}, known: {is_known}");
+                assert_eq!(table_says, before.take(policy, now), "{what}");
+                let stored = &world.items(&world.tables.limits)[0];
+                let after = table_says.as_ref().unwrap_or(&before).to_string();
+                assert_eq!(stored["allowance"]["S"], after, "{what}");
+                let calls = match (&table_says, is_known || before.is_fresh(now)) {
+                    (Ok(_), true) | (Err(_), false) => 1,
+                    (Ok(_), false) => 2,
+                    (Err(_), true) => 0,
+                };
+                assert_eq!(world.wire.take_calls().len(), calls, "{what}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn hold() {
     for (seat, item) in seats() {
@@ -197,7 +253,7 @@ async fn hold() {
             let wanted = reservation(Status::Pending);
             let expires_at = wanted.expires_at;
             let command = Command::Hold { reservation: ours(), expires_at };
-            let says = match world.store.hold(&wanted, now).await {
+            let says = match world.store.hold(&wanted, &limit(), now).await {
                 Ok(_) => Ok(()),
                 Err(HoldError::Taken(taken)) => Err(Some(taken[0].1)),
                 Err(error) => panic!("{seat:?} at {now}: {error}"),
