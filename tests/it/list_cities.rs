@@ -20,3 +20,13 @@ async fn cities_come_by_id_and_by_page() {
         (&json!("mumbai"), &Value::Null)
     );
 }
+
+#[tokio::test]
+async fn an_unchanged_list_is_not_sent_again_and_anybody_may_keep_it_for_a_minute() {
+    let world = World::new().await;
+    let first = world.get("/api/cities").await;
+    assert_eq!(first.headers["cache-control"], "public, max-age=60");
+    let tag = first.headers["etag"].clone();
+    let again = world.raw("GET", "/api/cities", &[("if-none-match", &tag)], "").await;
+    assert_eq!((again.status, again.body), (304, Value::Null));
+}
