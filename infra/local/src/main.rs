@@ -133,6 +133,14 @@ impl Signing {
             None => token::kept_secret(&token::secret_file(), drawn),
         }
     }
+
+    /// The same, for a desk: one that cannot keep a secret has one for itself alone.
+    fn secret_or_drawn(self) -> String {
+        self.secret().unwrap_or_else(|error| {
+            eprintln!("tokens end with this desk, whose secret cannot be kept: {error}");
+            drawn()
+        })
+    }
 }
 
 #[tokio::main]
@@ -165,7 +173,7 @@ async fn serve(mut arguments: Arguments) -> Result<(), Error> {
     let issuer = arguments.jwks_url.zip(arguments.jwt_issuer).zip(arguments.jwt_audience);
     let options = Options {
         port: arguments.port,
-        jwt_secret: arguments.signing.secret()?,
+        jwt_secret: arguments.signing.secret_or_drawn(),
         jwks: issuer.map(|((url, issuer), audience)| JwksOptions { url, issuer, audience }),
         limits: arguments.limits,
         hold_terms: HoldTerms::of_secs(arguments.hold_seconds),
