@@ -95,9 +95,13 @@ async fn five_thousand_shows_in_fifty_auditoriums_load_in_one_call() {
 #[tokio::test]
 async fn a_list_in_json_loads_as_a_table_does() {
     let world = World::with_films().await;
+    let day = "/api/shows?city=delhi&date=2026-11-25";
+    assert_eq!(world.get(day).await.expect(200)["items"], json!([]));
     let shows = [draft("one", |_| {}), at("two", "2026-11-25T21:28")];
     let answer = load(&world, &shows).await.expect(201);
     assert_eq!(answer, json!({"created": 2, "unchanged": 0}));
+    let found = world.get(day).await.expect(200);
+    assert_eq!(found["items"].as_array().unwrap().len(), 2, "who loads on a desk sees it at once");
     let rows = [
         row("one", "screen-1", "2026-11-25T19:00"),
         row("two", "screen-1", "2026-11-25T15:58:00Z"),

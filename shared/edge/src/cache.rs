@@ -46,6 +46,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         self.lock().remove(key);
     }
 
+    /// Forgets everything.
+    pub(crate) fn forget_all(&self) {
+        self.lock().clear();
+    }
+
     /// A clock that went back makes a value old, not eternal.
     fn is_fresh(&self, since: Timestamp, now: Timestamp) -> bool {
         (now - since).to_std().is_ok_and(|age| age < self.age)

@@ -37,6 +37,16 @@ pub(crate) struct Caches {
     pub(crate) allowances: Cache<(PolicyName, UserId), Allowance>,
 }
 
+impl Caches {
+    /// Forgets the lists that a change of the house may be in. On Lambda another function has them, and
+    /// forgets by age; on a desk who changes something sees it at once.
+    pub(crate) fn forget_lists(&self) {
+        self.cities.forget_all();
+        self.movies.forget_all();
+        self.days.forget_all();
+    }
+}
+
 /// What `cache` has of `key`, or what `load` brings.
 pub(crate) async fn remembered<K: Clone + Eq + Hash, V: Clone>(
     cache: &Cache<K, V>,

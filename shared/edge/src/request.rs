@@ -153,6 +153,11 @@ impl Request {
         Some(tags.to_str().unwrap_or_default())
     }
 
+    /// Whether it is a change that the house asks for.
+    pub(crate) fn is_of_the_house(&self) -> bool {
+        self.http.method() != Method::GET && self.http.uri().path().starts_with("/api/admin/")
+    }
+
     /// Where a request that only reads came from, as API Gateway saw it. What a header says of that,
     /// anybody can write.
     pub(crate) fn reads_from(&self) -> Option<&str> {

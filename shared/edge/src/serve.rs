@@ -150,10 +150,14 @@ where
     let id = http.lambda_context_ref().map_or("", |context| context.request_id.as_str());
     let app = app.begin(id);
     let request = Request::new(app.clone(), http);
+    let is_of_the_house = request.is_of_the_house();
     let answer = match app.limit_read(request.reads_from(), request.now) {
         Ok(()) => handler(app.clone(), request).await,
         Err(problem) => Err(problem),
     };
+    if is_of_the_house {
+        app.caches().forget_lists();
+    }
     let (mut response, code) = match answer {
         Ok(response) => (response, None),
         Err(problem) => {
