@@ -320,11 +320,11 @@ async fn a_sweep_costs_a_read_and_a_transaction_for_each_reservation() {
 async fn the_meter_counts_what_passes() {
     let world = World::new().await;
     let store = world.store.metered();
-    let show = "show-1".parse().unwrap();
-    store.show(&show).await.unwrap();
+    let show = store.show(&"show-1".parse().unwrap()).await.unwrap().unwrap();
     let blocked = [("MAIN".parse().unwrap(), "A1".parse().unwrap())];
-    store.block(&show, &blocked, world.now()).await.unwrap();
+    store.change_house_seats(&show, &blocked, &[], world.now()).await.unwrap();
     let meter = store.meter();
-    assert_eq!((meter.round_trips(), meter.write_half_units()), (2, 4));
+    let units = (meter.round_trips(), meter.write_half_units());
+    assert_eq!(units, (2, 8), "the seat, and that the show was changed");
     assert_eq!(meter.read_half_units(), 2, "one consistent read of up to 4 KB");
 }

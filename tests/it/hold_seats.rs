@@ -42,8 +42,7 @@ async fn every_seat_that_refused_is_named_with_its_status() {
     let world = World::new().await;
     world.book("ann", &["A1"], "t1").await;
     world.hold("ann", &["A2"], "t2").await.expect(201);
-    let blocked = [("MAIN".parse().unwrap(), "A3".parse().unwrap())];
-    world.store.block(&"show-1".parse().unwrap(), &blocked, world.now()).await.unwrap();
+    world.block("show-1", "MAIN", &["A3"]).await;
 
     let answer = world.hold("bob", &["A1", "A2", "A3", "A4"], "t").await.expect(409);
     let statuses = answer["conflicts"].as_array().unwrap().iter();

@@ -6,7 +6,7 @@
 
 use chrono::TimeDelta;
 use domain::allowance::{Allowance, HeldSeats, Policy, PolicyName, Wait};
-use domain::id::{HoldToken, ReservationId, ShowId, UserId};
+use domain::id::{HoldToken, ReservationId, UserId};
 use domain::money::Money;
 use domain::payment::{self, Outcome, Progress, RefundReason, Report};
 use domain::reservation::Command::Expire;
@@ -16,7 +16,7 @@ use domain::seat::{Command, Refusal, Seat};
 use domain::settlement::{Case, Origin};
 use domain::time::{HoldTerms, Timestamp};
 use serde_json::{Value, json};
-use store::{BlockError, Expiry, HoldError, HoldLimit, Settled, TakeError};
+use store::{Expiry, HoldError, HoldLimit, HouseSeatsError, Settled, TakeError};
 
 use crate::world::World;
 
@@ -355,18 +355,19 @@ async fn release_and_cancellation() {
 #[tokio::test]
 async fn block_and_unblock() {
     let places = [("MAIN".parse().unwrap(), "A1".parse().unwrap())];
-    let show: ShowId = "show-1".parse().unwrap();
     for (seat, item) in seats() {
         for now in INSTANTS.map(at) {
             for command in [Command::Block, Command::Unblock] {
                 let world = world_with(item.as_ref()).await;
-                let done = match command {
-                    Command::Block => world.store.block(&show, &places, now).await,
-                    _ => world.store.unblock(&show, &places, now).await,
+                let show = world.store.show(&"show-1".parse().unwrap()).await.unwrap().unwrap();
+                let (block, unblock) = match command {
+                    Command::Block => (&places[..], &places[..0]),
+                    _ => (&places[..0], &places[..]),
                 };
+                let done = world.store.change_house_seats(&show, block, unblock, now).await;
                 let says = match done {
                     Ok(()) => Ok(()),
-                    Err(BlockError::Taken(taken)) => Err(Some(taken[0].1)),
+                    Err(HouseSeatsError::Claimed(claims)) => Err(Some(claims[0].refusal)),
                     Err(error) => panic!("{seat:?} at {now}: {error}"),
                 };
                 agree(&world, &seat, &command, now, says);

@@ -190,12 +190,10 @@ async fn only_the_sweep_that_was_ordered_last_goes_on() {
 #[tokio::test]
 async fn pages_of_seats_that_stay_are_passed_over() {
     let world = World::new().await;
-    let show = "arena-show".parse().unwrap();
-    let blocked: Vec<_> = (0..2 * SWEEP_PAGE_CLAIMS + 50)
-        .map(|number| ("NORTH".parse().unwrap(), seat(3 * number).parse().unwrap()))
-        .collect();
+    let blocked: Vec<_> = (0..2 * SWEEP_PAGE_CLAIMS + 50).map(|number| seat(3 * number)).collect();
+    let blocked: Vec<&str> = blocked.iter().map(String::as_str).collect();
     for seats in blocked.chunks(50) {
-        world.store.block(&show, seats, world.now()).await.unwrap();
+        world.block("arena-show", "NORTH", seats).await;
     }
     sell_from(&world, 500, 6, 3).await;
     let plan = world.admin("POST", CANCEL, json!({"dryRun": true})).await.expect(200);

@@ -441,6 +441,14 @@ impl World {
         self.confirm(user, token, &payment).await.expect(200)
     }
 
+    /// Keeps seats of a section for the house.
+    pub(crate) async fn block(&self, show: &str, section: &str, seats: &[&str]) {
+        let show = self.store.show(&show.parse().unwrap()).await.unwrap().unwrap();
+        let place = |seat: &&str| (section.parse().unwrap(), seat.parse().unwrap());
+        let places: Vec<_> = seats.iter().map(place).collect();
+        self.store.change_house_seats(&show, &places, &[], self.now()).await.unwrap();
+    }
+
     /// The status of a seat on the map.
     pub(crate) async fn seat(&self, seat: &str) -> String {
         let map = self.get("/api/shows/show-1/seats").await.expect(200);

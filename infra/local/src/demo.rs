@@ -9,7 +9,7 @@ use domain::layout::{Feature, Layout, RawLayout, Row, Run, Section};
 use domain::schedule::Slot;
 use domain::show::{AuditoriumRef, MovieRef, OrphanRule, PriceList, Show, Status, TheatreRef};
 use domain::time::Timestamp;
-use store::{BlockError, CreateError, Reschedule, ScheduleError, Store};
+use store::{CreateError, HouseSeatsError, Reschedule, ScheduleError, Store};
 
 use crate::template::Error;
 
@@ -330,9 +330,9 @@ async fn keep(
         let place = layout.find(&seat).ok_or("the house keeps a seat that is not there")?;
         places.push((place.section.id.clone(), seat));
     }
-    match store.block(&show.id, &places, now).await {
-        Ok(()) | Err(BlockError::Taken(_)) => Ok(()),
-        Err(BlockError::Fault(fault)) => Err(fault.into()),
+    match store.change_house_seats(show, &places, &[], now).await {
+        Ok(()) | Err(HouseSeatsError::Claimed(_) | HouseSeatsError::Changed) => Ok(()),
+        Err(HouseSeatsError::Fault(fault)) => Err(fault.into()),
     }
 }
 

@@ -15,17 +15,6 @@ use crate::{Fault, Store, seat as seats, show as shows};
 /// Queries under way for the house's seats of one show.
 const QUERIES_AT_ONCE: usize = 16;
 
-/// Why seats were not blocked or unblocked.
-#[derive(Debug, thiserror::Error)]
-pub enum BlockError {
-    /// These seats refused; nothing was changed.
-    #[error("seats were taken")]
-    Taken(Vec<(SeatId, Refusal)>),
-    /// No answer.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
 /// Why the house's seats were not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum HouseSeatsError {
@@ -66,50 +55,7 @@ impl From<Aborted<Refused>> for HouseSeatsError {
     }
 }
 
-impl From<Aborted<Claim>> for BlockError {
-    fn from(aborted: Aborted<Claim>) -> Self {
-        match aborted {
-            Aborted::Refused(claims) => {
-                let refusals = claims.into_iter().map(|claim| (claim.seat_id, claim.refusal));
-                Self::Taken(refusals.collect())
-            }
-            Aborted::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
-
 impl Store {
-    /// Blocks up to a hundred seats of a show, all or none, whatever becomes of the show meanwhile; who
-    /// blocks seats of shows that people plan with uses [`Store::change_house_seats`]. Costs 2 write
-    /// units a seat.
-    ///
-    /// # Errors
-    ///
-    /// [`BlockError`]; a seat that is blocked already refuses too.
-    pub async fn block(
-        &self,
-        show: &ShowId,
-        places: &[(SectionId, SeatId)],
-        now: Timestamp,
-    ) -> Result<(), BlockError> {
-        Ok(with_changes(Txn::new(self), show, (places, &[]), now, |claim| claim).commit().await?)
-    }
-
-    /// Unblocks up to a hundred seats of a show, all or none; what is free already may be among
-    /// them. For whom, [`Store::block`] says. Costs 2 write units a seat.
-    ///
-    /// # Errors
-    ///
-    /// [`BlockError`]; seats that are held or sold refuse.
-    pub async fn unblock(
-        &self,
-        show: &ShowId,
-        places: &[(SectionId, SeatId)],
-        now: Timestamp,
-    ) -> Result<(), BlockError> {
-        Ok(with_changes(Txn::new(self), show, (&[], places), now, |claim| claim).commit().await?)
-    }
-
     /// Blocks some seats of a show and unblocks others, `limits::HOUSE_SEATS_CHANGED_MAX` in all, all
     /// or none, if the show is as it was read. No seat may be there twice.
     ///
@@ -130,10 +76,22 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), HouseSeatsError> {
         let (key, only) = (shows::key(&show.id), shows::if_unchanged_for_one_more(show));
-        let txn = Txn::<Refused>::new(self);
-        let txn =
-            txn.update(&self.tables.catalog, key, shows::COUNT_CHANGE, only, |_| Ok(Refused::None));
-        Ok(with_changes(txn, &show.id, (block, unblock), now, Some).commit().await?)
+        let table = &self.tables.catalog;
+        let mut txn = Txn::new(self).update(table, key, shows::COUNT_CHANGE, only, |_| Ok(None));
+        let table = &self.tables.seats;
+        for (section, seat) in block {
+            let new = seats::with_claim(seats::key(&show.id, section, seat), &Seat::Blocked);
+            txn = txn.put(table, new, seats::if_free(now), move |found| {
+                claim_on(seat, found, &Command::Block, now).map(Some)
+            });
+        }
+        for (section, seat) in unblock {
+            let key = seats::key(&show.id, section, seat);
+            txn = txn.delete(table, key, seats::if_blocked(), move |found| {
+                claim_on(seat, found, &Command::Unblock, now).map(Some)
+            });
+        }
+        Ok(txn.commit().await?)
     }
 
     /// The seats of these sections that the house keeps, each with the section that its claim is in.
@@ -173,33 +131,6 @@ impl Store {
         let blocked: Vec<(SectionId, SeatId)> = queries.try_concat().await?;
         Ok(blocked.into_iter().collect())
     }
-}
-
-/// Seats with the sections that their claims are in.
-type Places<'a> = &'a [(SectionId, SeatId)];
-
-/// `txn` with the steps that block some seats and unblock others.
-fn with_changes<'a, R: 'a>(
-    mut txn: Txn<'a, R>,
-    show: &ShowId,
-    (block, unblock): (Places<'a>, Places<'a>),
-    now: Timestamp,
-    refused: fn(Claim) -> R,
-) -> Txn<'a, R> {
-    let table = &txn.store().tables.seats;
-    for (section, seat) in block {
-        let new = seats::with_claim(seats::key(show, section, seat), &Seat::Blocked);
-        txn = txn.put(table, new, seats::if_free(now), move |found| {
-            claim_on(seat, found, &Command::Block, now).map(refused)
-        });
-    }
-    for (section, seat) in unblock {
-        let key = seats::key(show, section, seat);
-        txn = txn.delete(table, key, seats::if_blocked(), move |found| {
-            claim_on(seat, found, &Command::Unblock, now).map(refused)
-        });
-    }
-    txn
 }
 
 fn claim_on(

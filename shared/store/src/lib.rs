@@ -47,7 +47,7 @@ mod settle;
 mod show_cancellation;
 mod ticket;
 
-pub use block::{BlockError, Claim, HouseSeatsError};
+pub use block::{Claim, HouseSeatsError};
 pub use cancel::{CancelError, Cancelled};
 pub use catalog::{CreateError, Entry, RemoveError, ReplaceError, Standalone};
 pub use event::{EventPosition, RecordedEvent};
