@@ -75,6 +75,10 @@ pub const PAYMENT_CHECK_AFTER_SECS: i64 = 15 * 60;
 /// provider that was away is back.
 pub const REFUND_CHECK_AFTER_SECS: i64 = 60 * 60;
 
+/// Seconds after which a refund that is still owed is told to be overdue. By then six tries of the stream
+/// and five of the schedule were in vain, and what a bank is merely slow with is mostly through.
+pub const REFUND_OVERDUE_AFTER_SECS: i64 = 24 * 60 * 60;
+
 /// Seconds after which a payment that is still in progress at its provider counts as failed. No
 /// provider lets a payer take a week for a card or UPI; if the money comes all the same, its
 /// webhook is heard.
@@ -249,6 +253,8 @@ const _: () = assert!(AMOUNT_MINOR_MAX <= u64::MAX / SEATS_PER_HOLD_MAX as u64);
 const _: () = assert!(SECTION_SEATS_MAX * 200 < 6_000_000);
 /// A payment is asked for once before it is given up.
 const _: () = assert!(PAYMENT_CHECK_AFTER_SECS < PAYMENT_GIVEN_UP_AFTER_SECS);
+/// A refund is tried again before it is told to be overdue.
+const _: () = assert!(REFUND_CHECK_AFTER_SECS < REFUND_OVERDUE_AFTER_SECS);
 /// A payment is asked for when no hold can need it any more.
 const _: () =
     assert!(PAYMENT_CHECK_AFTER_SECS >= HOLD_TTL_SECS as i64 * HOLD_EXTENDED_FACTOR as i64);

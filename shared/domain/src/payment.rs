@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 use crate::id::{PaymentReference, Provider, ReservationId};
 use crate::limits::{
     FAILED_PAYMENT_GIVEN_UP_AFTER_SECS, PAYMENT_CHECK_AFTER_SECS, PAYMENT_CHECK_EVERY_SECS_MAX,
-    PAYMENT_GIVEN_UP_AFTER_SECS, REFUND_CHECK_AFTER_SECS,
+    PAYMENT_GIVEN_UP_AFTER_SECS, REFUND_CHECK_AFTER_SECS, REFUND_OVERDUE_AFTER_SECS,
 };
 use crate::money::Money;
 use crate::time::Timestamp;
@@ -279,6 +279,13 @@ impl Payment {
     #[must_use]
     pub fn is_given_up_at(&self, now: Timestamp) -> bool {
         self.given_up_at().is_some_and(|end| end <= now)
+    }
+
+    /// Whether its money is owed back for so long that somebody must look.
+    #[must_use]
+    pub fn is_overdue_at(&self, now: Timestamp) -> bool {
+        let after = TimeDelta::seconds(REFUND_OVERDUE_AFTER_SECS);
+        self.status == Status::RefundDue && self.changed_at + after <= now
     }
 
     /// When nobody waits for its money any more. What came is never given up.
