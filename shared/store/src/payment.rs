@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
+use chrono::TimeDelta;
 use domain::id::{PaymentReference, Provider, ReservationId, ShowId};
-use domain::limits::{PAYMENT_CHECK_SHARDS, PAYMENT_SHOW_SHARDS};
+use domain::limits::{PAYMENT_CHECK_EVERY_SECS_MAX, PAYMENT_CHECK_SHARDS, PAYMENT_SHOW_SHARDS};
 use domain::money::{Currency, Money};
 use domain::payment::{Payment, RefundReason, Status};
 use domain::reservation::Reservation;
@@ -226,8 +227,10 @@ fn name_in(pk: &str) -> Result<(Provider, PaymentReference), Fault> {
     provider.zip(reference).ok_or_else(|| corrupt("payment: `pk` is malformed"))
 }
 
-fn no_key() -> Fault {
-    corrupt("payment: no `pk` in the index")
+/// The provider and reference of an index's item.
+fn name_of(found: &Item) -> Result<(Provider, PaymentReference), Fault> {
+    let pk = found.get("pk").and_then(|pk| pk.as_s().ok());
+    name_in(pk.ok_or_else(|| corrupt("payment: no `pk` in the index"))?)
 }
 
 /// The payment that an item is.
@@ -300,8 +303,8 @@ impl Store {
         }
     }
 
-    /// Payments of `status` whose time to be looked at has come, the longest overdue first: up to
-    /// `limit` of each shard. Costs a query per shard (half a unit per 4 KB), and the index may be
+    /// Payments of `status` whose time to be looked at has come, the longest overdue of each shard first: up
+    /// to `limit` of each. Costs a query per shard (half a unit per 4 KB), all at once, and the index may be
     /// some milliseconds behind.
     ///
     /// # Errors
@@ -313,28 +316,61 @@ impl Store {
         now: Timestamp,
         limit: i32,
     ) -> Result<Vec<(Provider, PaymentReference)>, Fault> {
-        let mut due = Vec::new();
-        for shard in 0..PAYMENT_CHECK_SHARDS {
+        self.checks(status, now, false, limit).await
+    }
+
+    /// Payments of `status` that are to be looked at by `until`: the first of each shard, or its last.
+    async fn checks(
+        &self,
+        status: Status,
+        until: Timestamp,
+        last_first: bool,
+        limit: i32,
+    ) -> Result<Vec<(Provider, PaymentReference)>, Fault> {
+        let queries = (0..PAYMENT_CHECK_SHARDS).map(|shard| async move {
             self.meter.called();
             let found = self
                 .client
                 .query()
                 .table_name(&self.tables.payments)
                 .index_name(BY_CHECK_AT)
-                .key_condition_expression("check_shard = :check_shard AND check_at <= :now")
+                .key_condition_expression("check_shard = :check_shard AND check_at <= :until")
                 .expression_attribute_values(":check_shard", string(check_shard(status, shard)))
-                .expression_attribute_values(":now", instant(now))
+                .expression_attribute_values(":until", instant(until))
+                .scan_index_forward(!last_first)
                 .limit(limit)
                 .return_consumed_capacity(Total)
                 .send()
                 .await?;
             self.meter.read(found.consumed_capacity());
-            for key in found.items.unwrap_or_default() {
-                let pk = key.get("pk").and_then(|pk| pk.as_s().ok());
-                due.push(name_in(pk.ok_or_else(no_key)?)?);
-            }
-        }
-        Ok(due)
+            found.items().iter().map(name_of).collect::<Result<Vec<_>, Fault>>()
+        });
+        let shards = usize::from(PAYMENT_CHECK_SHARDS);
+        stream::iter(queries.collect::<Vec<_>>()).buffered(shards).try_concat().await
+    }
+
+    /// How many payments are owed back for too long, among those that somebody comes back to last: up to
+    /// `limit` of each shard. Costs a query per shard, all at once, and a read of each payment that they
+    /// find.
+    ///
+    /// Each look puts a payment off by as long as it is owed, a day at most, and a new one waits for an
+    /// hour. So a flood of new ones hides none that is overdue, unless its own turn comes within the hour.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`].
+    pub async fn refunds_overdue(&self, now: Timestamp, limit: i32) -> Result<usize, Fault> {
+        // No look at a payment is further off than this.
+        let ahead = now + TimeDelta::seconds(PAYMENT_CHECK_EVERY_SECS_MAX);
+        let owed = self.checks(Status::RefundDue, ahead, true, limit).await?;
+        let reads = owed.iter().map(|(provider, reference)| self.payment(provider, reference));
+        stream::iter(reads.collect::<Vec<_>>())
+            .buffer_unordered(usize::from(PAYMENT_CHECK_SHARDS))
+            .try_fold(0, |overdue, payment| async move {
+                let is_overdue = payment.is_some_and(|payment| payment.is_overdue_at(now));
+                Ok(overdue + usize::from(is_overdue))
+            })
+            .await
     }
 
     /// The names of the payments for a show's reservations. Costs a query per shard (half a unit per
@@ -353,9 +389,8 @@ impl Store {
                 .key_condition_expression("show_shard = :show_shard")
                 .expression_attribute_values(":show_shard", string(show_shard(show, shard)));
             self.each_page(query, |page| {
-                for key in page.items.unwrap_or_default() {
-                    let pk = key.get("pk").and_then(|pk| pk.as_s().ok());
-                    names.insert(name_in(pk.ok_or_else(no_key)?)?);
+                for found in page.items() {
+                    names.insert(name_of(found)?);
                 }
                 Ok(())
             })
