@@ -47,5 +47,8 @@ pub async fn handle(app: App, run: Run) -> Result<(), Problem> {
     // Nobody but a person comes back to these, so they are told of until somebody does.
     let parked = app.store.payments_to_check(Status::Parked, run.now(), PER_SHARD).await?;
     app.note(Note::ParkedNow(parked.len()));
+    // Also those that no run looks at for hours.
+    let overdue = app.store.refunds_overdue(run.now(), PER_SHARD).await?;
+    app.note(Note::RefundsOverdue(overdue));
     failed.map_or(Ok(()), Err)
 }

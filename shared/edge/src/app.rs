@@ -1,5 +1,6 @@
 //! What a function has at hand: made once per cold start, shared by all its invocations.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ struct Shared {
     tokens: OnceLock<Tokens>,
     payments: OnceLock<Box<dyn PaymentProvider>>,
     subscribers: OnceLock<reqwest::Client>,
+    /// Whether an invocation was begun.
+    is_warm: AtomicBool,
 }
 
 impl App {
@@ -74,6 +77,7 @@ impl App {
             tokens: OnceLock::new(),
             payments: OnceLock::new(),
             subscribers: OnceLock::new(),
+            is_warm: AtomicBool::new(false),
         };
         Self { store, invocation: Arc::default(), shared: Arc::new(shared) }
     }
@@ -123,9 +127,13 @@ impl App {
 
     /// The same app for one invocation, with counts of its own.
     pub(crate) fn begin(&self, request_id: &str) -> Self {
+        let invocation = Invocation::new(request_id);
+        if !self.shared.is_warm.swap(true, Relaxed) {
+            invocation.note(Note::ColdStart);
+        }
         Self {
             store: self.store.metered(),
-            invocation: Arc::new(Invocation::new(request_id)),
+            invocation: Arc::new(invocation),
             shared: Arc::clone(&self.shared),
         }
     }
@@ -196,6 +204,11 @@ impl App {
     /// What signed tickets before, and signs none any more.
     pub(crate) fn previous_ticket_secret(&self) -> Option<&str> {
         self.shared.settings.previous_ticket_secret.as_deref()
+    }
+
+    /// What the front proves itself by: none without a front.
+    pub(crate) fn front_secrets(&self) -> &[String] {
+        &self.shared.settings.front_secrets
     }
 
     /// Whether subscribers may be on this very machine.
@@ -270,8 +283,12 @@ impl App {
         &self.shared.caches
     }
 
-    pub(crate) fn log(&self, line: &str) {
-        (self.shared.settings.log)(line);
+    /// Logs the line about this invocation of `function`, which was answered so.
+    pub(crate) fn log(&self, function: &str, status: u16, code: Option<&str>) {
+        let settings = &self.shared.settings;
+        let (namespace, meter) = (&settings.metrics_namespace, self.store.meter());
+        let line = self.invocation.line(namespace, function, status, code, meter, self.now());
+        (settings.log)(&line);
     }
 }
 

@@ -21,6 +21,7 @@ mod catalog;
 mod cursor;
 mod events;
 mod expiry;
+mod front;
 mod house;
 mod limits;
 mod log;

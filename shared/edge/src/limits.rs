@@ -255,8 +255,8 @@ impl App {
 
     /// Counts that somebody at `ip` reads, as far as this function sees it. Whoever comes from nowhere
     /// is not counted.
-    pub(crate) fn limit_read(&self, ip: Option<&str>, now: Timestamp) -> Result<(), Problem> {
-        let Some(ip) = ip.and_then(|ip| ip.parse().ok()) else { return Ok(()) };
+    pub(crate) fn limit_read(&self, ip: Option<IpAddr>, now: Timestamp) -> Result<(), Problem> {
+        let Some(ip) = ip else { return Ok(()) };
         let policy = self.limits().policy(PolicyName::Read);
         match self.readers().take(subscriber(ip), policy, now) {
             Ok(left) => {

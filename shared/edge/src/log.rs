@@ -3,6 +3,10 @@
 //! The line is in the Embedded Metric Format (AWS, "Specification: Embedded metric format"), so
 //! CloudWatch makes metrics of it without any call. Its other members make it the access log. It
 //! never holds a token, a signature or a card.
+//!
+//! Each name and dimension is a metric that is paid for. So what seldom happens is said only when it
+//! does, and CloudWatch takes silence for none. `infra/monitoring.yaml` shows them and has alarms on
+//! them; a test compares the two.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,13 +19,18 @@ use store::Meter;
 
 use crate::limits::Quota;
 
-const NAMESPACE: &str = "Marquee";
-
-/// Metrics that `template.yaml` has an alarm on, whatever function they come from.
-const ALARMING: [&str; 5] = [
+/// Metrics that `infra/monitoring.yaml` has an alarm on, whatever function they come from.
+const ALARMING: [&str; 12] = [
+    "selling_requests",
+    "selling_failures",
+    "reservation_time",
+    "seat_lock_failures",
+    "internal_errors",
+    "payments_late",
     "parked_now",
     "payments_misdirected",
     "refund_failures",
+    "refunds_overdue",
     "cancellation_failures",
     "subscriptions_disabled",
 ];
@@ -32,6 +41,8 @@ pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 /// Something worth noting about an invocation.
 #[derive(Debug, Clone, Copy)]
 pub enum Note<'a> {
+    /// It is the first of its sandbox, which was started for it.
+    ColdStart,
     /// Who asked.
     User(&'a UserId),
     /// About which show.
@@ -67,6 +78,8 @@ pub enum Note<'a> {
     Misdirected,
     /// So many payments are parked.
     ParkedNow(usize),
+    /// So many payments should have gone back long ago.
+    RefundsOverdue(usize),
     /// A hold's end was written down.
     Expired,
     /// A cancelled show ended a booking or a hold.
@@ -103,7 +116,7 @@ struct Notes {
     properties: Map<String, Value>,
     reservation_success: u64,
     reservation_time_ms: Option<u64>,
-    seat_reservation_conflicts: usize,
+    seat_reservation_conflicts: u64,
     payments_late: u64,
     refunds: u64,
     payments_parked: u64,
@@ -111,7 +124,8 @@ struct Notes {
     refund_failures: u64,
     payments_reconciled: u64,
     payments_misdirected: u64,
-    parked_now: Option<usize>,
+    /// How much there is of something now.
+    gauges: BTreeMap<&'static str, usize>,
     /// What most functions never count.
     others: BTreeMap<&'static str, u64>,
 }
@@ -120,6 +134,58 @@ impl Notes {
     fn count(&mut self, what: &'static str) {
         *self.others.entry(what).or_default() += 1;
     }
+
+    fn measure(&mut self, what: &'static str, count: usize) {
+        self.gauges.insert(what, count);
+    }
+
+    /// What an invocation of `function` that was answered so counts, also where it is none.
+    fn counts(&self, function: &str, status: u16) -> Vec<(&'static str, u64)> {
+        let settles = [
+            ("reservation_success", self.reservation_success),
+            ("payments_late", self.payments_late),
+        ];
+        let refunds =
+            [("refunds_done", self.refunds_done), ("refund_failures", self.refund_failures)];
+        let sells = [
+            ("selling_requests", u64::from(!is_turned_away(status))),
+            ("selling_failures", u64::from(is_our_failure(status))),
+        ];
+        match function {
+            "hold-seats" => {
+                let conflicts = ("seat_reservation_conflicts", self.seat_reservation_conflicts);
+                [&sells[..], &[("holds", u64::from(status == 201)), conflicts]].concat()
+            }
+            "checkout-reservation" => sells.to_vec(),
+            "confirm-reservation" => [sells, settles].concat(),
+            "receive-payment-webhook" => {
+                let is_taken = status < 400;
+                let (taken, refused) = (u64::from(is_taken), u64::from(!is_taken));
+                vec![("webhooks_taken", taken), ("webhooks_refused", refused)]
+            }
+            "process-payment-events" => {
+                let parked = [("payments_parked", self.payments_parked)];
+                [&settles[..], &refunds, &parked].concat()
+            }
+            "refund-payments" => refunds.to_vec(),
+            "reconcile-payments" => {
+                let reconciled = [("payments_reconciled", self.payments_reconciled)];
+                [&settles[..], &refunds, &reconciled].concat()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Whether nobody looked at what was asked, for who asked it or how often. A flood of these says nothing
+/// of whether others are served.
+fn is_turned_away(status: u16) -> bool {
+    [401, 403, 429].contains(&status)
+}
+
+/// Whether no client did it.
+fn is_our_failure(status: u16) -> bool {
+    status >= 500
 }
 
 impl Default for Invocation {
@@ -157,6 +223,7 @@ impl Invocation {
             notes.properties.insert(name.to_owned(), Value::from(text));
         };
         match note {
+            Note::ColdStart => notes.count("cold_starts"),
             Note::User(id) => property("user_id", id.as_str()),
             Note::Show(id) => property("show_id", id.as_str()),
             Note::HoldToken(token) => property("hold_token", token.as_str()),
@@ -167,7 +234,7 @@ impl Invocation {
             }
             Note::PaidLate => notes.payments_late += 1,
             Note::RefundDue => notes.refunds += 1,
-            Note::SeatConflicts(seats) => notes.seat_reservation_conflicts += seats,
+            Note::SeatConflicts(seats) => notes.seat_reservation_conflicts += seats as u64,
             Note::Payment(reference) => property("payment_reference", reference.as_str()),
             Note::Event(kind) => property("event", kind),
             Note::Parked => notes.payments_parked += 1,
@@ -175,7 +242,8 @@ impl Invocation {
             Note::RefundFailed => notes.refund_failures += 1,
             Note::Reconciled => notes.payments_reconciled += 1,
             Note::Misdirected => notes.payments_misdirected += 1,
-            Note::ParkedNow(count) => notes.parked_now = Some(count),
+            Note::ParkedNow(count) => notes.measure("parked_now", count),
+            Note::RefundsOverdue(count) => notes.measure("refunds_overdue", count),
             Note::Expired => notes.count("holds_expired"),
             Note::Swept => notes.count("reservations_swept"),
             Note::SweepFailed => notes.count("cancellation_failures"),
@@ -195,9 +263,10 @@ impl Invocation {
         }
     }
 
-    /// The line about this invocation of `function`.
+    /// The line about this invocation of `function`, with its metrics in `namespace`.
     pub(crate) fn line(
         &self,
+        namespace: &str,
         function: &str,
         status: u16,
         code: Option<&str>,
@@ -212,39 +281,19 @@ impl Invocation {
         metrics.add("index_write_units", "Count", units(meter.index_write_half_units()));
         metrics.add("read_units", "Count", units(meter.read_half_units()));
         metrics.add("transaction_conflicts", "Count", json!(meter.conflicts()));
-        metrics.add("server_errors", "Count", json!(u8::from(status >= 500)));
-        let mut counts: Vec<(&str, u64)> = Vec::new();
-        let settles = [
-            ("reservation_success", notes.reservation_success),
-            ("payments_late", notes.payments_late),
-        ];
-        let refunds =
-            [("refunds_done", notes.refunds_done), ("refund_failures", notes.refund_failures)];
-        match function {
-            "hold-seats" => {
-                let conflicts = json!(notes.seat_reservation_conflicts);
-                metrics.add("seat_reservation_conflicts", "Count", conflicts);
-            }
-            "confirm-reservation" => counts.extend(settles),
-            "process-payment-events" => {
-                counts.extend(settles);
-                counts.extend(refunds);
-                counts.push(("payments_parked", notes.payments_parked));
-            }
-            "refund-payments" => counts.extend(refunds),
-            "reconcile-payments" => {
-                counts.extend(settles);
-                counts.extend(refunds);
-                counts.push(("payments_reconciled", notes.payments_reconciled));
-            }
-            _ => {}
-        }
-        counts.extend(notes.others.iter().map(|(name, times)| (*name, *times)));
-        for (name, count) in counts {
+        metrics.add("server_errors", "Count", json!(u8::from(is_our_failure(status))));
+        for (name, count) in notes.counts(function, status) {
             metrics.add(name, "Count", json!(count));
         }
-        if let Some(count) = notes.parked_now {
-            metrics.add("parked_now", "Count", json!(count));
+        for (&name, times) in &notes.others {
+            metrics.add(name, "Count", json!(times));
+        }
+        for (&name, count) in &notes.gauges {
+            metrics.add(name, "Count", json!(count));
+        }
+        // What no client and no service that is away explains.
+        if code == Some("internal") {
+            metrics.add("internal_errors", "Count", json!(1));
         }
         if notes.payments_misdirected > 0 {
             metrics.add("payments_misdirected", "Count", json!(notes.payments_misdirected));
@@ -258,7 +307,7 @@ impl Invocation {
         if let Some(after_ms) = notes.reservation_time_ms {
             metrics.add("reservation_time", "Milliseconds", json!(after_ms));
         }
-        let mut line = metrics.line(now);
+        let mut line = metrics.line(namespace, now);
         line.extend(notes.properties.clone());
         line.insert("function".to_owned(), json!(function));
         line.insert("request_id".to_owned(), json!(self.request_id));
@@ -305,10 +354,10 @@ impl Metrics {
         self.values.insert(name.to_owned(), value);
     }
 
-    fn line(self, now: Timestamp) -> Map<String, Value> {
+    fn line(self, namespace: &str, now: Timestamp) -> Map<String, Value> {
         let mut line = self.values;
         let mut directives = vec![json!({
-            "Namespace": NAMESPACE,
+            "Namespace": namespace,
             "Dimensions": [["function"]],
             "Metrics": self.definitions,
         })];
@@ -316,7 +365,7 @@ impl Metrics {
         if !self.alarming.is_empty() {
             line.insert("service".to_owned(), json!("marquee"));
             directives.push(json!({
-                "Namespace": NAMESPACE,
+                "Namespace": namespace,
                 "Dimensions": [["service"]],
                 "Metrics": self.alarming,
             }));
@@ -341,12 +390,16 @@ mod tests {
         invocation.note(Note::SeatConflicts(2));
         let now = Timestamp::from_timestamp(1, 0).unwrap();
         let code = Some("seats_unavailable");
-        let line = invocation.line("hold-seats", 409, code, &Meter::default(), now);
+        let meter = Meter::default();
+        let line = invocation.line("Marquee/dev", "hold-seats", 409, code, &meter, now);
         let line: Value = serde_json::from_str(&line).unwrap();
 
         assert_eq!(line["_aws"]["Timestamp"], 1_000);
         let metrics = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(metrics["Dimensions"], json!([["function"]]));
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            assert_eq!(directive["Namespace"], "Marquee/dev");
+        }
         assert_eq!(line["function"], "hold-seats", "the dimension's value");
         for metric in metrics["Metrics"].as_array().unwrap() {
             assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric} has no value");

@@ -44,6 +44,9 @@ pub enum Problem {
     /// The token lacks a role.
     #[error("this needs the role `{0}`")]
     Forbidden(&'static str),
+    /// It came around the front.
+    #[error("this address takes no requests; use the one that is published")]
+    AroundTheFront,
     /// There is no such thing, or it belongs to somebody else.
     #[error("there is no such thing")]
     NotFound,
@@ -222,7 +225,7 @@ impl Problem {
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
-            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Forbidden(_) | Self::AroundTheFront => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::SeatsUnavailable(_) => (StatusCode::CONFLICT, "seats_unavailable"),
             Self::TooManySeats(_)

@@ -1,5 +1,6 @@
 //! What came in, and the ways to read it. Whatever is wrong with it is a [`Problem`].
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use domain::catalog::Expected;
@@ -158,17 +159,19 @@ impl Request {
         self.http.method() != Method::GET && self.http.uri().path().starts_with("/api/admin/")
     }
 
-    /// Where a request that only reads came from, as API Gateway saw it. What a header says of that,
-    /// anybody can write.
-    pub(crate) fn reads_from(&self) -> Option<&str> {
-        if self.http.method() != Method::GET {
-            return None;
-        }
-        match self.http.request_context_ref()? {
+    /// Whether it only reads.
+    pub(crate) fn is_read(&self) -> bool {
+        self.http.method() == Method::GET
+    }
+
+    /// Who API Gateway had it from. What a header says of that, anybody can write.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        let address = match self.http.request_context_ref()? {
             RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),
             RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_deref(),
             _others_are_not_enabled => None,
-        }
+        };
+        address?.parse().ok()
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {

@@ -150,14 +150,17 @@ where
     let id = http.lambda_context_ref().map_or("", |context| context.request_id.as_str());
     let app = app.begin(id);
     let request = Request::new(app.clone(), http);
-    let is_of_the_house = request.is_of_the_house();
-    let answer = match app.limit_read(request.reads_from(), request.now) {
-        Ok(()) => handler(app.clone(), request).await,
+    let answer = match app.admit(&request) {
+        Ok(()) => {
+            let is_of_the_house = request.is_of_the_house();
+            let answer = handler(app.clone(), request).await;
+            if is_of_the_house {
+                app.caches().forget_lists();
+            }
+            answer
+        }
         Err(problem) => Err(problem),
     };
-    if is_of_the_house {
-        app.caches().forget_lists();
-    }
     let (mut response, code) = match answer {
         Ok(response) => (response, None),
         Err(problem) => {
@@ -171,8 +174,7 @@ where
     if let Some(quota) = app.invocation.quota() {
         quota.write(response.headers_mut());
     }
-    let (status, meter) = (response.status().as_u16(), app.store.meter());
-    app.log(&app.invocation.line(name, status, code, meter, app.now()));
+    app.log(name, response.status().as_u16(), code);
     Ok(response)
 }
 
@@ -187,7 +189,7 @@ pub(crate) fn finish(app: &App, name: &'static str, outcome: Result<(), Problem>
             (status.max(StatusCode::INTERNAL_SERVER_ERROR), Some(code))
         }
     };
-    app.log(&app.invocation.line(name, status.as_u16(), code, app.store.meter(), app.now()));
+    app.log(name, status.as_u16(), code);
     outcome.is_ok()
 }
 

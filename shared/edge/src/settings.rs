@@ -13,6 +13,9 @@ use crate::log::Log;
 use crate::payment::{self, SecretSource};
 use crate::token::{Keys, TokenSettings, is_jwks_url};
 
+/// Where metrics are of which nobody says where.
+const NAMESPACE: &str = "Marquee";
+
 /// What is configured, by environment variables on Lambda.
 #[derive(Clone)]
 pub struct Settings {
@@ -36,6 +39,8 @@ pub struct Settings {
     pub ticket_secret: Option<String>,
     /// What signed tickets before it, some of which are still out there.
     pub previous_ticket_secret: Option<String>,
+    /// What the front proves itself by: none without a front, two while one takes the other's place.
+    pub front_secrets: Vec<String>,
     /// Whether subscribers may be on this very machine, as they are on a desk.
     pub allows_loopback: bool,
     /// How long after it was recorded an event is listed. Elsewhere than on a desk, machines record at
@@ -43,6 +48,8 @@ pub struct Settings {
     pub log_settles_after: TimeDelta,
     /// How long after a show was cancelled no function sells it any more.
     pub sweep_settles_after: TimeDelta,
+    /// Where the metrics are, so that those of one stack ring no alarm of another's.
+    pub metrics_namespace: String,
     /// Takes the line about each invocation.
     pub log: Log,
 }
@@ -136,12 +143,26 @@ impl Settings {
             email_from: find("EMAIL_FROM"),
             ticket_secret: ticket_secret("TICKET_SECRET")?,
             previous_ticket_secret: ticket_secret("TICKET_SECRET_PREVIOUS")?,
+            front_secrets: front_secrets(&find)?,
             allows_loopback: false,
             log_settles_after: TimeDelta::seconds(EVENT_LOG_SETTLES_AFTER_SECS),
             sweep_settles_after: TimeDelta::seconds(SWEEP_SETTLES_AFTER_SECS),
+            metrics_namespace: find("METRICS_NAMESPACE").unwrap_or_else(|| NAMESPACE.to_owned()),
             log: Arc::new(|line| println!("{line}")),
         })
     }
+}
+
+/// What the front proves itself by; several have commas between them.
+fn front_secrets(
+    find: &impl Fn(&'static str) -> Option<String>,
+) -> Result<Vec<String>, MissingSetting> {
+    let Some(all) = find("FRONT_SECRET") else { return Ok(Vec::new()) };
+    let secrets: Vec<String> = all.split(',').map(str::to_owned).collect();
+    if secrets.iter().any(|secret| secret.len() < 32) {
+        return Err(MissingSetting("FRONT_SECRET"));
+    }
+    Ok(secrets)
 }
 
 /// Which tokens are believed, if any are.
@@ -186,6 +207,26 @@ mod tests {
     }
 
     #[test]
+    fn metrics_have_a_name_of_their_own_or_the_products() {
+        let namespace = |pairs: &[(&str, &str)]| {
+            Settings::from_variables(&variables(pairs)).unwrap().metrics_namespace
+        };
+        assert_eq!(namespace(&[]), "Marquee");
+        assert_eq!(namespace(&[("METRICS_NAMESPACE", "Marquee/dev")]), "Marquee/dev");
+    }
+
+    #[test]
+    fn a_front_proves_itself_by_one_secret_or_by_either_of_two() {
+        let (old, new) = ("o".repeat(32), "n".repeat(32));
+        let secrets = |text: &str| {
+            Settings::from_variables(&variables(&[("FRONT_SECRET", text)])).unwrap().front_secrets
+        };
+        assert_eq!(secrets(""), Vec::<String>::new(), "there is none");
+        assert_eq!(secrets(&old), [old.as_str()]);
+        assert_eq!(secrets(&format!("{new},{old}")), [new.as_str(), old.as_str()]);
+    }
+
+    #[test]
     fn a_missing_or_broken_setting_is_named() {
         let read = |pairs: &[(&str, &str)]| {
             Settings::from_variables(&variables(pairs)).map(drop).map_err(|error| error.0)
@@ -206,10 +247,13 @@ mod tests {
         assert_eq!(read(&[("LIMITS", "hold=5")]), Err("LIMITS"));
         assert_eq!(read(&[("LIMITS", "hold=5/60")]), Ok(()));
         let (short, long) = ("s".repeat(31), "s".repeat(32));
-        for name in ["TICKET_SECRET", "TICKET_SECRET_PREVIOUS"] {
+        for name in ["TICKET_SECRET", "TICKET_SECRET_PREVIOUS", "FRONT_SECRET"] {
             assert_eq!(read(&[(name, short.as_str())]), Err(name));
             assert_eq!(read(&[(name, long.as_str())]), Ok(()));
         }
+        let (both, half) = (format!("{long},{long}"), format!("{long},"));
+        assert_eq!(read(&[("FRONT_SECRET", both.as_str())]), Ok(()));
+        assert_eq!(read(&[("FRONT_SECRET", half.as_str())]), Err("FRONT_SECRET"));
         let sandbox = ("PAYMENT_PROVIDER", "sandbox");
         assert_eq!(read(&[sandbox]), Err("PAYMENT_BASE_URL"));
         let (stripe, test) = (("PAYMENT_PROVIDER", "stripe"), ("PAYMENT_LIVE", "false"));
