@@ -1,5 +1,9 @@
 //! An HTTP API of API Gateway: requests become events of payload format 2.0, answers become
-//! responses (AWS, "Create AWS Lambda proxy integrations for HTTP APIs").
+//! responses (AWS, "Create AWS Lambda proxy integrations for HTTP APIs"). Cookies stay among the headers:
+//! nothing reads them, here or there, so there is no list of them. What browsers ask for first, and what
+//! they are told, is in `cors`.
+
+mod cors;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,27 +16,35 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use edge::{App, Clock, Function};
+use edge::{Clock, Function};
 use lambda_http::Context;
 use lambda_http::LambdaEvent;
 use serde_json::{Value, json};
 
-use crate::functions;
+use crate::runtime::Failure;
 use crate::template::{Error, Route};
+
+pub use self::cors::Cors;
 
 /// Bytes of a request's body that API Gateway takes.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 
-/// A router with `routes`, over `app`.
+/// A router with `routes`, to functions that `find` finds by their logical ids, and for browsers what
+/// `cors` says, if anything.
 ///
 /// # Errors
 ///
 /// If a route names a function that is not there.
-pub fn router(routes: &[Route], app: &App, clock: &Clock) -> Result<Router, Error> {
+pub fn router(
+    routes: &[Route],
+    find: impl Fn(&str) -> Option<Function>,
+    cors: Option<Cors>,
+    clock: &Clock,
+) -> Result<Router, Error> {
     let mut router = Router::new();
     for route in routes {
         let missing = || format!("template.yaml names {}, which is not built here", route.function);
-        let function = functions::by_id(&route.function, app).ok_or_else(missing)?;
+        let function = find(&route.function).ok_or_else(missing)?;
         let method = MethodFilter::try_from(route.method.parse::<Method>()?)?;
         let (key, clock) = (format!("{} {}", route.method, route.path), clock.clone());
         let handle = move |from: ConnectInfo<SocketAddr>,
@@ -54,10 +66,14 @@ pub fn router(routes: &[Route], app: &App, clock: &Clock) -> Result<Router, Erro
         router = router.route(&route.path, on(method, handle));
     }
     let not_found = || async { message(StatusCode::NOT_FOUND, "Not Found") };
-    Ok(router
+    let router = router
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
-        .layer(DefaultBodyLimit::disable()))
+        .layer(DefaultBodyLimit::disable());
+    Ok(match cors {
+        Some(cors) => cors.around(router),
+        None => router,
+    })
 }
 
 /// What API Gateway itself says.
@@ -127,8 +143,23 @@ async fn answer(function: &Function, mut event: Value) -> Response {
         Ok(None) => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
         Err(error) => {
             eprintln!("a function failed: {error}");
-            message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            refused(error.downcast_ref::<Failure>())
         }
+    }
+}
+
+/// What API Gateway says when Lambda gave no answer of the function's. Its documentation names no
+/// status for a function without a free sandbox; 503 is what an HTTP API says of an integration that
+/// it cannot reach.
+fn refused(failure: Option<&Failure>) -> Response {
+    match failure {
+        Some(failure) if failure.is_event_too_large() => {
+            message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
+        }
+        Some(failure) if failure.is_throttled() => {
+            message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+        }
+        _its_own_or_unknown => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
     }
 }
 

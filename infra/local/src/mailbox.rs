@@ -22,6 +22,9 @@ use crate::service::{http_over, refusal, response};
 /// Whom a desk's letters are from.
 pub const FROM: &str = "Marquee <tickets@marquee.local>";
 
+/// The address of it: what the template takes.
+pub const ADDRESS: &str = "tickets@marquee.local";
+
 /// Letters that are kept, so that a desk that runs for days does not grow.
 const LETTERS_MAX: usize = 2_000;
 

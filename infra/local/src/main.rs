@@ -1,6 +1,7 @@
 //! `cargo run -p local`: Marquee whole, on this machine. `cargo run -p local -- token` prints a token
-//! for it.
+//! for it, and `cargo run -p local -- capacity` what it would take on AWS.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -95,12 +96,24 @@ struct Arguments {
     /// Print the log line, with its metrics, of each invocation.
     #[arg(long)]
     log: bool,
+
+    /// Run each function as a process of its own, as Lambda does: the binaries that builds have put
+    /// into these folders, the first that has one. If none is named, those that were built last of
+    /// target/lambda, target/release and target/debug.
+    ///
+    /// A binary knows nothing of a desk: its events are listed half a minute after they were recorded,
+    /// the sweep of a cancelled show is over after five minutes, and it calls no subscriber on this
+    /// machine.
+    #[arg(long, value_name = "DIR", num_args = 0..)]
+    binaries: Option<Vec<PathBuf>>,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Print a token for the desk, and nothing else. It is valid for 30 days.
     Token(TokenArguments),
+    /// Print what a sale takes of AWS, what it costs, and what gives in first.
+    Capacity(local::capacity::Arguments),
 }
 
 #[derive(Args)]
@@ -148,6 +161,12 @@ async fn main() -> Result<(), Error> {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Token(wanted)) => print_token(wanted),
+        Some(Command::Capacity(sale)) => {
+            let report = local::capacity::report(&sale);
+            // Whoever reads its beginning only has read enough.
+            let _ = writeln!(std::io::stdout(), "{}", report.trim_end());
+            Ok(())
+        }
         None => serve(arguments).await,
     }
 }
@@ -183,6 +202,7 @@ async fn serve(mut arguments: Arguments) -> Result<(), Error> {
         ttl: !arguments.no_ttl,
         streams: !arguments.no_streams,
         log: arguments.log,
+        binaries: arguments.binaries,
         payments: PaymentOptions {
             provider: arguments.payment_provider,
             base_url: arguments.payment_base_url,
@@ -196,6 +216,10 @@ async fn serve(mut arguments: Arguments) -> Result<(), Error> {
         write_whole(path, &ready)?;
     }
     greet(&ready);
+    for (folder, functions) in server.binaries() {
+        let (count, folder) = (functions.len(), folder.display());
+        println!("{count} functions are processes, from {folder}: {}", functions.join(", "));
+    }
     stopped().await?;
     println!("stopping");
     server.stop().await;

@@ -1,15 +1,18 @@
-//! A desk's own pages, under `/local`: what Marquee sent out, and what waits in queues. In AWS one
-//! would look at consoles.
+//! A desk's own pages, under `/local`: what Marquee sent out, what waits in queues, and schedules for who
+//! will not wait for the clock. In AWS one would look at consoles.
 //!
 //! The letters show what customers would get. They run no scripts and load nothing from elsewhere.
 //! Who asks by another name than this machine's is told nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::time;
 use reqwest::Url;
@@ -17,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::bus::Bus;
 use crate::mailbox::{Letter, Mailbox};
+use crate::pump::SchedulePump;
 use crate::queue::Queues;
 
 /// What a browser may do with a letter: show it, and its own images.
@@ -30,6 +34,9 @@ const ATTACHMENT_POLICY: &str = "default-src 'none'; sandbox";
 /// What this machine is called on itself.
 const HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
+/// Schedules, by the logical ids of the functions that they call.
+pub type Schedules = BTreeMap<String, Arc<SchedulePump>>;
+
 /// What the pages show.
 #[derive(Clone)]
 pub struct Pages {
@@ -39,6 +46,8 @@ pub struct Pages {
     pub bus: Bus,
     /// The messages that wait.
     pub queues: Queues,
+    /// What the clock calls.
+    pub schedules: Schedules,
 }
 
 impl Pages {
@@ -51,6 +60,7 @@ impl Pages {
             .route("/local/events", get(events))
             .route("/local/queues", get(queues))
             .route("/local/queues/{name}", get(queue))
+            .route("/local/schedules/{function}", post(schedule))
             .route_layer(from_fn(only_here))
             .with_state(self)
     }
@@ -170,6 +180,17 @@ async fn queue(State(pages): State<Pages>, Path(name): Path<String>) -> Response
     let bodies = pages.queues.bodies(&name).into_iter();
     let bodies = bodies.map(|body| serde_json::from_str(&body).unwrap_or(Value::String(body)));
     Json(bodies.collect::<Vec<_>>()).into_response()
+}
+
+/// Calls a function as the clock would, and answers when it is done.
+async fn schedule(State(pages): State<Pages>, Path(function): Path<String>) -> Response {
+    let Some(schedule) = pages.schedules.get(&function) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match schedule.step().await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => (StatusCode::BAD_GATEWAY, format!("{error}\n")).into_response(),
+    }
 }
 
 /// Where something of the mailbox is on this host.

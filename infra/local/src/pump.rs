@@ -6,7 +6,7 @@
 //!
 //! A function's answer is read as Lambda reads it (AWS, "Handling errors for an SQS event source in
 //! Lambda", "Configuring partial batch response with DynamoDB and Lambda"). What Lambda does in
-//! parallel happens here one after the other, and no call is cut off at its timeout.
+//! parallel happens here one after the other, and a call in this process is not cut off at its timeout.
 
 mod queue;
 mod schedule;

@@ -1,41 +1,37 @@
 //! Everything at once: engine, tables, demo, queues, bus, mailbox, provider, gateway, and what calls
-//! functions.
+//! functions. These are in this process, or each in processes of its own.
+
+mod calls;
+mod engine;
+mod processes;
+mod services;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::TimeDelta;
 use domain::id::Provider;
 use domain::time::HoldTerms;
-use dynoxide::Database;
-use edge::payment::{self, ProviderSecrets, SecretSource};
-use edge::{App, Clients, Clock, Keys, Limits, Role, Settings, TokenSettings};
+use edge::payment::ProviderSecrets;
+use edge::{App, Clock, Role, TokenSettings};
 use serde_json::{Value, json};
 use store::{Store, Tables};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::bus::{self, Bus};
-use crate::dynamodb::{self, Embedded};
-use crate::mailbox::{self, Mailbox};
-use crate::pages::Pages;
-use crate::pump::{QueuePump, SchedulePump, StreamPump, Target};
-use crate::queue::{self, Queues};
+use self::calls::Calls;
+use self::processes::{Processes, Told};
+use self::services::Services;
 use crate::sandbox::{self, Sandbox};
-use crate::template::{Error, Source, Template};
-use crate::{demo, functions, gateway, token};
+use crate::template::{Error, Template};
+use crate::{demo, dynamodb, functions, gateway, token};
 
 /// The payment provider with play money.
 pub const SANDBOX: &str = "sandbox";
 
 /// What the names of a desk's tables begin with.
 const TABLE_PREFIX: &str = "marquee-";
-
-/// How often the engine's TTL is run. DynamoDB takes its time; a desk need not.
-const TTL_SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// What can be chosen.
 #[derive(Debug, Clone)]
@@ -62,6 +58,9 @@ pub struct Options {
     pub streams: bool,
     /// Whether each invocation prints its line.
     pub log: bool,
+    /// Whether each function is a process of its own; and where the binaries are, if not where builds
+    /// put them.
+    pub binaries: Option<Vec<PathBuf>>,
     /// Who takes the money.
     pub payments: PaymentOptions,
 }
@@ -124,6 +123,7 @@ pub struct Server {
     pub tokens: TokenSettings,
     has_issuer: bool,
     clock: Clock,
+    processes: Option<Processes>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -132,23 +132,12 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If a port is taken, a server is away, or the data cannot be read.
+    /// If a port is taken, a server is away, the data cannot be read, or a binary is missing.
     pub async fn start(options: &Options, clock: Clock) -> Result<Self, Error> {
         let template = Template::read()?;
         let mut tasks = Vec::new();
-        let (client, dynamodb_url, db) = match &options.dynamodb_url {
-            Some(url) => (dynamodb::client_at(url), url.clone(), None),
-            None => {
-                let db = open(options)?;
-                let listener = listen(0).await?;
-                let url = format!("http://{}", listener.local_addr()?);
-                tasks.push(tokio::spawn(dynoxide::server::serve_on(listener, db.clone())));
-                if options.ttl {
-                    tasks.push(tokio::spawn(sweep(db.clone())));
-                }
-                (dynamodb::client_over(Embedded(db.clone())), url, Some(db))
-            }
-        };
+        let (engine, dynamodb_url) = engine::start(options, &mut tasks).await?;
+        let client = engine.client();
         let tables =
             dynamodb::create_tables(&client, &template, TABLE_PREFIX, options.streams).await?;
         let store = Store::new(client, tables.clone());
@@ -158,23 +147,28 @@ impl Server {
         let listener = listen(options.port).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let tokens = token::settings(&options.jwt_secret);
-        let queues = Queues::new(clock.clone());
-        for (name, settings) in template.queues()? {
-            queues.create(&name, settings);
-        }
-        let (bus, mailbox) = (Bus::new(clock.clone()), Mailbox::new(clock.clone()));
-        let sqs = queue::client_over(queues.clone());
-        let clients = Clients {
-            sqs: Some(sqs.clone()),
-            secrets_manager: None,
-            event_bridge: Some(bus::client_over(bus.clone())),
-            email: Some(mailbox::client_over(mailbox.clone())),
+        let services = Services::new(&template, &clock)?;
+        let settings = settings::of(options, &tables, &tokens, &url)?;
+        let processes = match &options.binaries {
+            None => None,
+            Some(folders) => {
+                let (port, served) = services.serve(&options.payments).await?;
+                tasks.push(served);
+                let told = Told::new(&template, options, &settings, &dynamodb_url, &port)?;
+                let log = settings.log.clone();
+                Some(Processes::start(folders, &template, &told, clock.clone(), log).await?)
+            }
         };
-        let settings = settings(options, &tables, &tokens, &url)?;
-        let has_issuer = options.jwks.is_some();
-        let app = App::new(store.clone(), clients, settings, clock.clone());
-        let mut router = gateway::router(&template.routes(), &app, &clock)?;
-        router = router.merge(Pages { mailbox, bus, queues }.router());
+        let app = App::new(store.clone(), services.clients(), settings, clock.clone());
+        let find = |id: &str| match &processes {
+            Some(processes) => processes.function(id),
+            None => functions::by_id(id, &app),
+        };
+        let calls = Calls { template: &template, find: &find, clock: &clock };
+        let cors = template.cors(&processes::values(&template)?)?;
+        let mut router = gateway::router(&template.routes(), find, cors, &clock)?;
+        let schedules = calls.schedules()?;
+        router = router.merge(services.pages(schedules.clone()).router());
         if let Some(secret) = options.payments.sandbox_secret() {
             let webhooks = format!("{url}/api/payments/webhooks/{SANDBOX}");
             let deliver = sandbox::deliver_to(webhooks, secret.to_owned(), clock.clone());
@@ -186,8 +180,17 @@ impl Server {
                 eprintln!("the gateway stopped: {error}");
             }
         }));
-        tasks.extend(pumps(&template, &app, &clock, &sqs, db.filter(|_| options.streams))?);
-        Ok(Self { url, dynamodb_url, tables, store, tokens, has_issuer, clock, tasks })
+        let streams = Some(engine).filter(|_| options.streams);
+        tasks.extend(calls.start(&services.sqs(), streams, &schedules).await?);
+        let has_issuer = options.jwks.is_some();
+        Ok(Self { url, dynamodb_url, tables, store, tokens, has_issuer, clock, processes, tasks })
+    }
+
+    /// The functions that are processes, by their binaries' names and the folders that have them. None
+    /// if all are in this process.
+    #[must_use]
+    pub fn binaries(&self) -> BTreeMap<PathBuf, Vec<String>> {
+        self.processes.as_ref().map(Processes::folders).unwrap_or_default()
     }
 
     /// A token for `user` in `role`.
@@ -224,6 +227,9 @@ impl Server {
             // An aborted task ends with an error that says so.
             let _ = task.await;
         }
+        if let Some(processes) = self.processes.take() {
+            processes.stop().await;
+        }
     }
 }
 
@@ -235,112 +241,7 @@ impl Drop for Server {
     }
 }
 
-/// What the functions are told of the desk.
-fn settings(
-    options: &Options,
-    tables: &Tables,
-    tokens: &TokenSettings,
-    url: &str,
-) -> Result<Settings, Error> {
-    let limits = options.limits.as_deref().map(str::parse::<Limits>).transpose()?;
-    Ok(Settings {
-        tables: tables.clone(),
-        hold_terms: options.hold_terms,
-        limits: limits.unwrap_or_default(),
-        tokens: Some(believed(options, tokens)),
-        payments: Some(payments(&options.payments, url)?),
-        queues: queue::urls(),
-        event_bus: Some(bus::NAME.to_owned()),
-        email_from: Some(mailbox::FROM.to_owned()),
-        ticket_secret: Some(token::ticket_secret(&options.jwt_secret)),
-        allows_loopback: true,
-        log_settles_after: TimeDelta::seconds(1),
-        sweep_settles_after: TimeDelta::seconds(10),
-        previous_ticket_secret: None,
-        log: if options.log { Arc::new(|line| println!("{line}")) } else { Arc::new(|_| {}) },
-    })
-}
-
-/// Which tokens count: an issuer's, if there is one, or the desk's own.
-fn believed(options: &Options, own: &TokenSettings) -> TokenSettings {
-    match options.jwks.clone() {
-        None => own.clone(),
-        Some(JwksOptions { url, issuer, audience }) => {
-            TokenSettings { keys: Keys::Jwks { url }, issuer, audience, ..own.clone() }
-        }
-    }
-}
-
-/// The provider that the functions use. The sandbox is this very process.
-fn payments(options: &PaymentOptions, url: &str) -> Result<payment::Settings, Error> {
-    let provider = &options.provider;
-    let own = match provider.as_str() {
-        SANDBOX => Some(url),
-        other => payment::base_url_of(other),
-    };
-    let base_url = options.base_url.as_deref().or(own);
-    let base_url = base_url.ok_or_else(|| format!("there is no payment provider {provider}"))?;
-    Ok(payment::Settings {
-        provider: provider.clone(),
-        base_url: base_url.trim_end_matches('/').to_owned(),
-        live: false,
-        secrets: SecretSource::Given(options.secrets()),
-    })
-}
-
-/// Starts what calls functions besides requests, as the template says. Without streams nothing
-/// calls those behind one, and only the schedule sees what they would have done.
-fn pumps(
-    template: &Template,
-    app: &App,
-    clock: &Clock,
-    sqs: &aws_sdk_sqs::Client,
-    db: Option<Database>,
-) -> Result<Vec<JoinHandle<()>>, Error> {
-    let mut tasks = Vec::new();
-    for (id, source) in template.sources()? {
-        let missing = || format!("template.yaml names {id}, which is not built here");
-        let function = functions::by_id(&id, app).ok_or_else(missing)?;
-        let target = Target::new(template, &id, function, clock.clone())?;
-        match (source, &db) {
-            (Source::Queue(source), _) => {
-                tasks.push(tokio::spawn(QueuePump::new(target, source, sqs.clone()).run()));
-            }
-            (Source::Schedule { every }, _) => {
-                tasks.push(tokio::spawn(SchedulePump::new(target, every).run()));
-            }
-            (Source::Stream(source), Some(db)) => {
-                let table = format!("{TABLE_PREFIX}{}", source.table);
-                let pump = StreamPump::new(target, source, db.clone(), &table, sqs.clone())?;
-                tasks.push(tokio::spawn(pump.run()));
-            }
-            (Source::Stream(_), None) => {}
-        }
-    }
-    Ok(tasks)
-}
-
-fn open(options: &Options) -> Result<Database, Error> {
-    let Some(folder) = &options.data else { return Ok(Database::memory()?) };
-    std::fs::create_dir_all(folder)?;
-    let file = folder.join("dynamodb.sqlite");
-    Ok(Database::new(file.to_str().ok_or("the folder's name is no text")?)?)
-}
-
 async fn listen(port: u16) -> Result<TcpListener, Error> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     listener.map_err(|error| format!("port {port}: {error}").into())
-}
-
-async fn sweep(db: Database) {
-    let mut every = tokio::time::interval(TTL_SWEEP_EVERY);
-    loop {
-        every.tick().await;
-        let db = db.clone();
-        match tokio::task::spawn_blocking(move || db.sweep_ttl()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => eprintln!("TTL: {error}"),
-            Err(_cancelled) => return,
-        }
-    }
 }

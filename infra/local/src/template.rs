@@ -1,6 +1,8 @@
-//! `template.yaml`, as far as a desk needs it: routes, tables, and what else calls functions.
+//! `template.yaml`, as far as a desk needs it: routes, tables, what else calls functions, and what
+//! functions are told.
 
 mod events;
+mod values;
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{
@@ -13,6 +15,7 @@ use serde::Deserialize;
 use serde_yaml_ng::{Mapping, Value};
 
 pub use events::{QueueSource, Source, StreamSource, matches};
+pub use values::Values;
 
 /// The template that is deployed, as it was when this was built.
 pub const TEXT: &str = include_str!("../../../template.yaml");
@@ -23,7 +26,11 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// The template.
 #[derive(Debug, Clone)]
 pub struct Template {
+    parameters: Mapping,
+    rules: Mapping,
+    conditions: Mapping,
     resources: Mapping,
+    outputs: Mapping,
     function_defaults: Value,
 }
 
@@ -104,11 +111,26 @@ impl Template {
     ///
     /// If it is no template.
     pub fn read() -> Result<Self, Error> {
-        let template: Value = serde_yaml_ng::from_str(TEXT)?;
-        let resources = template.get("Resources").and_then(Value::as_mapping);
-        let resources = resources.ok_or("template.yaml has no Resources")?.clone();
+        Self::parse(TEXT)
+    }
+
+    /// Reads a template that is written like [`TEXT`].
+    ///
+    /// # Errors
+    ///
+    /// If it is no template.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let template: Value = serde_yaml_ng::from_str(text)?;
+        let section = |name| template.get(name).and_then(Value::as_mapping).cloned();
         let defaults = template.get("Globals").and_then(|globals| globals.get("Function"));
-        Ok(Self { resources, function_defaults: defaults.cloned().unwrap_or_default() })
+        Ok(Self {
+            parameters: section("Parameters").unwrap_or_default(),
+            rules: section("Rules").unwrap_or_default(),
+            conditions: section("Conditions").unwrap_or_default(),
+            resources: section("Resources").ok_or("the template has no Resources")?,
+            outputs: section("Outputs").unwrap_or_default(),
+            function_defaults: defaults.cloned().unwrap_or_default(),
+        })
     }
 
     fn resources_of(&self, kind: &str) -> impl Iterator<Item = (String, &Value)> {
@@ -131,6 +153,37 @@ impl Template {
     #[must_use]
     pub fn functions(&self) -> Vec<String> {
         self.resources_of("AWS::Serverless::Function").map(|(id, _)| id).collect()
+    }
+
+    /// The name of a function's binary, as `hold-seats`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such function, or it does not say.
+    pub fn binary(&self, function: &str) -> Result<&str, Error> {
+        let metadata = self.resources.get(function).and_then(|it| it.get("Metadata"));
+        let build = metadata.and_then(|metadata| metadata.get("BuildProperties"));
+        let binary = build.and_then(|build| build.get("Binary")).and_then(Value::as_str);
+        binary.ok_or_else(|| format!("{function} does not say what its Binary is called").into())
+    }
+
+    /// Megabytes that a function has.
+    ///
+    /// # Errors
+    ///
+    /// If it is no whole number of them.
+    pub fn memory_mb(&self, function: &str) -> Result<u32, Error> {
+        // What Lambda gives a function that does not say.
+        let Some(memory) = self.of_function(function, "MemorySize") else { return Ok(128) };
+        let memory = memory.as_u64().and_then(|memory| memory.try_into().ok());
+        memory.ok_or_else(|| format!("the MemorySize of {function} is no whole number").into())
+    }
+
+    /// A property of a function: its own, or else what goes for all.
+    fn of_function(&self, function: &str, property: &str) -> Option<&Value> {
+        let function = self.resources.get(function).and_then(|it| it.get("Properties"));
+        let own = function.and_then(|properties| properties.get(property));
+        own.or_else(|| self.function_defaults.get(property))
     }
 
     /// The routes of the HTTP API.
@@ -161,11 +214,11 @@ impl Template {
 }
 
 impl Table {
-    /// Makes the table, under `name`, unless it is there.
+    /// Makes the table, under `name`, unless it is there. Returns when it can be used.
     ///
     /// # Errors
     ///
-    /// Those of `CreateTable` and `UpdateTimeToLive`.
+    /// Those of `CreateTable`, `DescribeTable` and `UpdateTimeToLive`.
     pub async fn create(&self, client: &Client, name: &str, streams: bool) -> Result<(), Error> {
         let attributes = self.properties.attribute_definitions.iter().map(|attribute| {
             AttributeDefinition::builder()
@@ -202,9 +255,12 @@ impl Table {
             .await;
         match created.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
             Ok(_) => {}
-            Err(CreateTableError::ResourceInUseException(_)) => return Ok(()),
+            Err(CreateTableError::ResourceInUseException(_)) => {
+                return crate::dynamodb::until_active(client, name).await;
+            }
             Err(error) => return Err(DisplayErrorContext(error).to_string().into()),
         }
+        crate::dynamodb::until_active(client, name).await?;
         if let Some(ttl) = &self.properties.time_to_live_specification {
             let ttl = TimeToLiveSpecification::builder()
                 .enabled(true)

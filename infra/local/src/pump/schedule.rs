@@ -43,7 +43,7 @@ impl SchedulePump {
     }
 
     /// Pumps until the task is aborted. Waits first.
-    pub async fn run(self) {
+    pub async fn run(&self) {
         loop {
             tokio::time::sleep(self.every).await;
             if let Err(error) = self.step().await {

@@ -7,13 +7,10 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use chrono::SecondsFormat;
 use domain::time::{self, Timestamp};
-use dynoxide::Database;
-use dynoxide::actions::get_records::GetRecordsRequest;
-use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
-use dynoxide::actions::list_streams::ListStreamsRequest;
 use serde_json::{Value, json};
 
 use super::{Delivery, Target};
+use crate::dynamodb::{Engine, Stream};
 use crate::queue::url_of;
 use crate::template::{Error, StreamSource, matches};
 
@@ -28,12 +25,8 @@ const PAUSE_DOUBLINGS: u32 = 6;
 pub struct StreamPump {
     target: Target,
     source: StreamSource,
-    db: Database,
+    stream: Stream,
     sqs: Client,
-    stream_arn: String,
-    shard_id: String,
-    /// How far the stream was read.
-    iterator: String,
     /// Records that were read and wait for their call.
     waiting: VecDeque<Value>,
     /// What is being tried.
@@ -48,36 +41,18 @@ impl StreamPump {
     /// # Errors
     ///
     /// If the table has none.
-    pub fn new(
+    pub async fn new(
         target: Target,
         source: StreamSource,
-        db: Database,
+        engine: Engine,
         table_name: &str,
         sqs: Client,
     ) -> Result<Self, Error> {
-        let streams = db.list_streams(ListStreamsRequest {
-            table_name: Some(table_name.to_owned()),
-            exclusive_start_stream_arn: None,
-            limit: None,
-        })?;
-        let stream = streams.streams.into_iter().next();
-        let stream_arn = stream.ok_or_else(|| format!("{table_name} has no stream"))?.stream_arn;
-        let shard_id = dynoxide::streams::shard_id(table_name);
-        let iterator = db.get_shard_iterator(GetShardIteratorRequest {
-            stream_arn: stream_arn.clone(),
-            shard_id: shard_id.clone(),
-            shard_iterator_type: "TRIM_HORIZON".to_owned(),
-            sequence_number: None,
-        })?;
-        let iterator = iterator.shard_iterator.ok_or("a stream without a beginning")?;
         Ok(Self {
             target,
             source,
-            db,
+            stream: Stream::open(&engine, table_name).await?,
             sqs,
-            stream_arn,
-            shard_id,
-            iterator,
             waiting: VecDeque::new(),
             batch: Vec::new(),
             failures: 0,
@@ -93,7 +68,7 @@ impl StreamPump {
     /// failure of the function is none.
     pub async fn step(&mut self) -> Result<usize, Error> {
         if self.batch.is_empty() {
-            while self.waiting.is_empty() && self.read()? > 0 {}
+            while self.waiting.is_empty() && self.read().await? > 0 {}
             let next = self.source.batch_size.min(self.waiting.len());
             self.batch.extend(self.waiting.drain(..next));
         }
@@ -155,13 +130,13 @@ impl StreamPump {
             "version": "1.0",
             "timestamp": time::text((self.target.clock)()),
             "DDBStreamBatchInfo": {
-                "shardId": self.shard_id,
+                "shardId": self.stream.shard_id(),
                 "startSequenceNumber": number(first),
                 "endSequenceNumber": number(last),
                 "approximateArrivalOfFirstRecord": first.and_then(arrival),
                 "approximateArrivalOfLastRecord": last.and_then(arrival),
                 "batchSize": self.batch.len(),
-                "streamArn": self.stream_arn,
+                "streamArn": self.stream.arn(),
             },
         });
         // A function that names its failures has not failed itself.
@@ -177,26 +152,22 @@ impl StreamPump {
     /// # Errors
     ///
     /// Those of the stream.
-    pub fn take(&mut self) -> Result<Vec<Value>, Error> {
-        while self.read()? > 0 {}
+    pub async fn take(&mut self) -> Result<Vec<Value>, Error> {
+        while self.read().await? > 0 {}
         self.failures = 0;
         Ok(self.batch.drain(..).chain(self.waiting.drain(..)).collect())
     }
 
     /// Reads on, and keeps what passes a filter. Says how many records were read.
-    fn read(&mut self) -> Result<usize, Error> {
-        let request = GetRecordsRequest { shard_iterator: self.iterator.clone(), limit: None };
-        let answer = self.db.get_records(request)?;
-        self.iterator = answer.next_shard_iterator.ok_or("the stream has ended")?;
-        for record in &answer.records {
-            let mut record = serde_json::to_value(record)?;
-            record["eventSourceARN"] = json!(self.stream_arn);
-            let filters = &self.source.filters;
-            if filters.is_empty() || filters.iter().any(|filter| matches(filter, &record)) {
-                self.waiting.push_back(record);
-            }
-        }
-        Ok(answer.records.len())
+    async fn read(&mut self) -> Result<usize, Error> {
+        let records = self.stream.read().await?;
+        let count = records.len();
+        let filters = &self.source.filters;
+        let passes = |record: &Value| {
+            filters.is_empty() || filters.iter().any(|filter| matches(filter, record))
+        };
+        self.waiting.extend(records.into_iter().filter(passes));
+        Ok(count)
     }
 
     /// Pumps until the task is aborted.

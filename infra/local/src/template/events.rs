@@ -97,6 +97,7 @@ struct DynamoDbEvent {
     #[serde(default)]
     filter_criteria: FilterCriteria,
     maximum_retry_attempts: Option<i64>,
+    maximum_record_age_in_seconds: Option<i64>,
     #[serde(default)]
     bisect_batch_on_function_error: bool,
     #[serde(default)]
@@ -220,13 +221,19 @@ impl Template {
             }
             OnFailure { kind, .. } => Err(format!("a desk has no {kind} for failures").into()),
         });
+        // -1, which is what goes without saying, means as long as the record lives.
+        let retries: Option<u32> = event.maximum_retry_attempts.and_then(|it| it.try_into().ok());
+        let has_age = event.maximum_record_age_in_seconds.is_some_and(|secs| secs >= 0);
+        // So many tries are over long before anything is too old.
+        if has_age && retries.is_none() {
+            return Err("a desk gives nothing up for its age alone".into());
+        }
         let filters = event.filter_criteria.filters.iter();
         Ok(StreamSource {
             table: self.attribute(&event.stream, "AWS::DynamoDB::Table", "StreamArn")?,
             batch_size: event.batch_size.unwrap_or(100),
             filters: filters.map(|filter| pattern(&filter.pattern)).collect::<Result<_, _>>()?,
-            // -1, which is what goes without saying, means as long as the record lives.
-            retries: event.maximum_retry_attempts.and_then(|most| most.try_into().ok()),
+            retries,
             bisects: event.bisect_batch_on_function_error,
             on_failure: on_failure.transpose()?,
             reports_failures: reports_failures(&event.function_response_types),
@@ -252,9 +259,7 @@ impl Template {
     ///
     /// If it is no whole number of seconds.
     pub fn timeout(&self, function: &str) -> Result<TimeDelta, Error> {
-        let function = self.resources.get(function).and_then(|it| it.get("Properties"));
-        let own = function.and_then(|properties| properties.get("Timeout"));
-        let secs = match own.or_else(|| self.function_defaults.get("Timeout")) {
+        let secs = match self.of_function(function, "Timeout") {
             Some(timeout) => timeout.as_i64().ok_or("a Timeout is no whole number")?,
             // What Lambda gives a function that does not say.
             None => 3,
