@@ -31,8 +31,7 @@ fn find(world: &World, table: &str, key: &str, text: &str) -> Value {
 }
 
 fn put(world: &World, table: &str, item: &Value) {
-    let request = json!({"TableName": table, "Item": item});
-    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.put(table, item);
 }
 
 /// Changes what a claim on a seat of show-1 says.
@@ -216,8 +215,7 @@ async fn what_is_gone_when_it_looks_again_is_not_told() {
     let count = Arc::clone(&calls);
     world.wire.at_each_call(move || {
         if count.fetch_add(1, SeqCst) == once {
-            let request = json!({"TableName": table, "Item": right});
-            db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+            db.put(&table, &right);
         }
     });
     assert_sound(&audit(&world).await);

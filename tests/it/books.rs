@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use domain::audit::Finding;
 use domain::id::ShowId;
-use local::dynamodb::{Embedded, client_over};
 use serde_json::Value;
 use store::Store;
 
@@ -49,12 +48,12 @@ fn findings(world: &World) -> Vec<Finding> {
     let of_reservations = reservations.iter().map(|item| text(item, "show_id"));
     let shows: BTreeSet<ShowId> =
         of_seats.chain(of_reservations).filter_map(|id| id.parse().ok()).collect();
-    let (db, tables, now) = (world.db.clone(), world.tables.clone(), world.now());
+    let (engine, tables, now) = (world.db.whole(), world.tables.clone(), world.now());
     // The world's own runtime waits for this very function.
     let audited = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.unwrap().block_on(async {
-            let store = Store::new(client_over(Embedded(db)), tables);
+            let store = Store::new(engine.client(), tables);
             let mut findings = Vec::new();
             for id in shows {
                 let Some(show) = store.show(&id).await.unwrap() else { continue };

@@ -108,8 +108,7 @@ async fn confirm_in_the_very_moment_is_told_that_the_show_is_off() {
         // The reservation, the show, the transaction.
         if calls.fetch_add(1, SeqCst) == 2 {
             for (table, item) in [(&tables.catalog, &show), (&tables.reservations, &swept)] {
-                let request = json!({"TableName": table, "Item": item});
-                db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+                db.put(table, item);
             }
         }
     });

@@ -1,6 +1,5 @@
 //! How much of a show is left: what the stream of seats makes of it for whoever searches.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use chrono::TimeDelta;
@@ -38,8 +37,7 @@ fn stored(world: &World, section: &str) -> Option<Value> {
 }
 
 fn put(world: &World, table: &str, item: &Value) {
-    let request = json!({"TableName": table, "Item": item});
-    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.put(table, item);
 }
 
 async fn block(world: &World, seats: &[&str]) {
@@ -229,20 +227,12 @@ async fn a_count_that_somebody_else_made_meanwhile_is_made_again() {
     let mut theirs = stored(&world, "MAIN").unwrap();
     assert_eq!(theirs["counted_times"]["N"], "1");
     theirs["counted_times"] = json!({"N": "2"});
-    let write = |table: &str, item: &Value| {
-        let request = json!({"TableName": table, "Item": item});
-        serde_json::from_value::<dynoxide::actions::put_item::PutItemRequest>(request).unwrap()
-    };
-    let claim = write(&world.tables.seats, &claim);
-    let theirs = write(&world.tables.catalog, &theirs);
-    let both = std::sync::Mutex::new(Some((claim, theirs)));
-    let (db, calls) = (world.db.clone(), Arc::new(AtomicUsize::new(0)));
+    let (db, tables, calls) = (world.db.clone(), world.tables.clone(), AtomicUsize::new(0));
     world.wire.take_calls();
     world.wire.at_each_call(move || {
         if calls.fetch_add(1, SeqCst) == 2 {
-            let (claim, theirs) = both.lock().unwrap().take().unwrap();
-            db.put_item(claim).unwrap();
-            db.put_item(theirs).unwrap();
+            db.put(&tables.seats, &claim);
+            db.put(&tables.catalog, &theirs);
         }
     });
     assert_eq!(world.tell_of(FUNCTION, &records).await, 0);

@@ -26,8 +26,7 @@ fn busy_until(world: &World, ends_at: Timestamp) {
         "pk": {"S": "AUDITORIUM#studio"}, "sk": {"S": "SCHEDULE"},
         "schedule": {"S": format!("0 {millis} show-1\n")}, "ahead_until": {"S": text(ends_at)},
     });
-    let request = json!({"TableName": world.tables.catalog, "Item": item});
-    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.put(&world.tables.catalog, &item);
 }
 
 /// The sort keys of what belongs to the studio.

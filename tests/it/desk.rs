@@ -1,27 +1,36 @@
 //! The desk from outside: over real HTTP, as a client of the deployed API would use it, or somebody
 //! with a browser.
 
-use std::net::Ipv4Addr;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
+use axum::Router;
 use domain::time::HoldTerms;
-use edge::Role;
+use edge::{Function, Role};
+use lambda_http::LambdaEvent;
+use local::gateway;
 use local::mailbox::Mailbox;
 use local::pages::Pages;
+use local::runtime::Failure;
 use local::sandbox::plain_http;
 use local::server::{Options, PaymentOptions, SANDBOX, Server};
+use local::template::Template;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::cinema::movie;
 use crate::world::World;
 
-async fn serve(change: impl FnOnce(&mut Options)) -> Server {
-    let mut options = Options {
+fn options() -> Options {
+    Options {
         port: 0,
         jwt_secret: "a secret for an hour at the desk".to_owned(),
         jwks: None,
@@ -33,13 +42,18 @@ async fn serve(change: impl FnOnce(&mut Options)) -> Server {
         ttl: true,
         streams: false,
         log: false,
+        binaries: None,
         payments: PaymentOptions {
             provider: SANDBOX.parse().unwrap(),
             base_url: None,
             key: String::new(),
             webhook_secrets: vec![(SANDBOX.parse().unwrap(), "whsec_c2VjcmV0".to_owned())],
         },
-    };
+    }
+}
+
+pub(crate) async fn serve(change: impl FnOnce(&mut Options)) -> Server {
+    let mut options = options();
     change(&mut options);
     Server::start(&options, edge::system_clock()).await.unwrap()
 }
@@ -200,13 +214,117 @@ async fn the_gateway_says_what_api_gateway_says() {
     server.stop().await;
 }
 
+/// Goal: a client is told what API Gateway would tell it where Lambda has no answer of the function's.
+/// Method: functions that fail in each way.
+#[tokio::test]
+async fn the_gateway_says_what_became_of_a_call_that_failed() {
+    let routes = Template::read().unwrap().routes();
+    let told = async |failure: Failure| {
+        let function: Function = Arc::new(move |_event: LambdaEvent<Value>| {
+            let failure = failure.clone();
+            Box::pin(async move { Err::<Value, edge::Error>(failure.into()) })
+        });
+        let find = |_: &str| Some(Arc::clone(&function));
+        let router = gateway::router(&routes, find, None, &edge::system_clock()).unwrap();
+        let url = format!("{}/api/cities", listen(router).await);
+        let answer = plain_http().get(url).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap()["message"].clone())
+    };
+    let throttled = told(Failure::throttled()).await;
+    assert_eq!(throttled, (503, json!("Service Unavailable")));
+    let too_large = told(Failure::event_too_large()).await;
+    assert_eq!(too_large, (413, json!("Request Entity Too Large")));
+    for error_type in ["Sandbox.Timedout", "Runtime.ExitError", "its own"] {
+        let failure = Failure { error_type: error_type.to_owned(), message: String::new() };
+        assert_eq!(told(failure).await, (500, json!("Internal Server Error")), "{error_type}");
+    }
+}
+
+/// Goal: whoever forgot to build hears of it at the start, and how to mend it.
+#[tokio::test]
+async fn a_desk_of_processes_needs_all_their_binaries() {
+    let mut options = options();
+    options.binaries = Some(vec![PathBuf::from("no-folder-of-ours")]);
+    let error = Server::start(&options, edge::system_clock()).await.err().unwrap().to_string();
+    for part in ["no-folder-of-ours", "cargo build --workspace --bins", "cargo lambda build"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+/// Goal: who finds the port on which a desk of processes has the payment provider's keys gets nothing there
+/// without the key of its functions. Method: functions that write down what they are told and end, and
+/// requests as theirs would be, and as others'.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_services_of_a_desk_are_for_its_own_functions() {
+    let folder = std::env::temp_dir().join(format!("marquee-told-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("told");
+    std::fs::write(&program, "#!/bin/sh\nenv > environment\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let template = Template::read().unwrap();
+    for function in template.functions() {
+        symlink(&program, folder.join(template.binary(&function).unwrap())).unwrap();
+    }
+    let server = serve(|options| {
+        options.demo = false;
+        options.binaries = Some(vec![folder.clone()]);
+    })
+    .await;
+    assert_eq!(get(&server, "/api/cities").await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    let told = std::fs::read_to_string(folder.join("environment")).unwrap();
+    let told: BTreeMap<&str, &str> = told.lines().filter_map(|line| line.split_once('=')).collect();
+
+    let ask = async |target: Option<&str>, key: Option<&str>| {
+        let mut request = plain_http().post(told["AWS_ENDPOINT_URL_SECRETS_MANAGER"]);
+        for (name, value) in [("x-amz-target", target), ("x-amz-security-token", key)] {
+            request = value.into_iter().fold(request, |request, value| request.header(name, value));
+        }
+        let request = request.body(json!({"SecretId": "marquee/desk"}).to_string());
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.json::<Value>().await.unwrap())
+    };
+    let keys = Some("secretsmanager.GetSecretValue");
+    let (status, secret) = ask(keys, Some(told["AWS_SESSION_TOKEN"])).await;
+    assert_eq!(status, StatusCode::OK, "{secret}");
+    assert!(secret["SecretString"].as_str().unwrap().contains("whsec_c2VjcmV0"), "{secret}");
+    for target in [keys, Some("AmazonSQS.ReceiveMessage"), Some("AWSEvents.PutEvents"), None] {
+        for key in [None, Some(""), Some("local")] {
+            let (status, refusal) = ask(target, key).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{target:?}, {key:?}");
+            assert_eq!(refusal["__type"], "UnrecognizedClientException");
+        }
+    }
+    server.stop().await;
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Goal: nobody needs to wait five minutes to see a schedule at work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_schedule_can_be_asked_for() {
+    let server = serve(|options| options.demo = false).await;
+    let ask = async |function: &str| {
+        let request = plain_http().post(format!("{}/local/schedules/{function}", server.url));
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(ask("ReconcilePayments").await, StatusCode::NO_CONTENT);
+    assert_eq!(ask("HoldSeats").await, StatusCode::NOT_FOUND, "the clock does not call it");
+    server.stop().await;
+}
+
 /// The pages over what went out of a world: where they are.
 async fn serve_pages(world: &World) -> String {
     let (mailbox, bus) = (world.mailbox.clone(), world.bus.clone());
-    let router = Pages { mailbox, bus, queues: world.queues.clone() }.router();
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let queues = world.queues.clone();
+    let pages = Pages { mailbox, bus, queues, schedules: BTreeMap::new() };
+    listen(pages.router()).await
+}
+
+/// Where a router is served.
+pub(crate) async fn listen(router: Router) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async { axum::serve(listener, service).await });
     url
 }
 

@@ -53,7 +53,9 @@ async fn history(seed: u64) -> u64 {
             6 => pair.book(&mut rng).await,
             7 => pair.cancel(&mut rng).await,
             8..=10 => pair.advance(&mut rng),
-            _ => drop(pair.swept.db.sweep_ttl().unwrap()),
+            _ => {
+                pair.swept.db.sweep_ttl();
+            }
         }
         pair.tell(&mut rng).await;
         pair.compare(&format!("seed {seed}, step {step}")).await;
@@ -184,7 +186,7 @@ impl Pair {
         let to = self.quiet.now() + TimeDelta::seconds(3 * HOLD_SECS);
         self.quiet.set_now(to);
         self.swept.set_now(to);
-        self.swept.db.sweep_ttl().unwrap();
+        self.swept.db.sweep_ttl();
         self.late.extend(self.swept.take_records(FUNCTION).await);
         rng.shuffle(&mut self.late);
         self.swept.cold().tell_of(FUNCTION, &self.late).await;

@@ -53,8 +53,7 @@ async fn seats_and_money_are_counted_by_state_and_type() {
     let blocked = json!({
         "pk": {"S": "SHOW#show-1#MAIN"}, "sk": {"S": "SEAT#C12"}, "seat_status": {"S": "BLOCKED"},
     });
-    let request = json!({"TableName": world.tables.seats, "Item": blocked});
-    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.put(&world.tables.seats, &blocked);
     let given_up = world.book("dan", &["B5"], "t4").await;
     world.cancel("dan", given_up["reservationId"].as_str().unwrap()).await.expect(200);
     world.refund().await;

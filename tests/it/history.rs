@@ -137,7 +137,7 @@ async fn history(seed: u64) -> HashMap<String, u32> {
             15 => at_the_provider(&world, &mut rng, &mut outside).await,
             16..=18 => world.advance(TimeDelta::milliseconds(rng.i64(0..250_000))),
             _ => {
-                world.db.sweep_ttl().unwrap();
+                world.db.sweep_ttl();
                 world.release().await;
             }
         }
@@ -282,7 +282,7 @@ async fn end(world: &World, outside: &mut Outside, seed: u64) {
     }
     for hours in (0..48).step_by(6) {
         world.sweep().await;
-        world.db.sweep_ttl().unwrap();
+        world.db.sweep_ttl();
         world.release().await;
         world.rest().await;
         world.reconcile().await.unwrap();

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use chrono::TimeDelta;
 use domain::time::Timestamp;
-use dynoxide::Database;
 use edge::Role;
 use serde_json::{Value, json};
 
 use crate::create_auditorium::{AUDITORIUMS, studio};
 use crate::create_show::{at, draft};
+use crate::engine::{Engine, only_embedded};
 use crate::world::{Answer, World};
 
 const SCHEDULES: &str = "/api/admin/schedules";
@@ -265,7 +265,11 @@ async fn dying_anywhere_is_finished_by_loading_again() {
         let before = loaded(&world);
         was_partial |= (1..101).contains(&before);
         let answer = load_csv(&world.cold(), &rows).await.expect(201);
-        assert_eq!(answer, json!({"created": 101 - before, "unchanged": before}), "after {calls}");
+        let [created, unchanged] = ["created", "unchanged"].map(|of| answer[of].as_u64().unwrap());
+        assert_eq!(created + unchanged, 101, "after {calls}");
+        if only_embedded("a server goes on with what the dead had asked of it") {
+            assert_eq!(usize::try_from(unchanged), Ok(before), "after {calls}");
+        }
         assert_eq!(loaded(&world), 101);
         if alive {
             break;
@@ -293,26 +297,17 @@ async fn two_who_load_at_once_share_a_room_or_are_told() {
 }
 
 /// Plans a show in screen-1, behind all others there, as somebody else would: as `like` is, at this time.
-fn intrude(db: &Database, table: &str, like: &str, begin: Timestamp) {
-    let get = |pk: &str, sk: &str| {
-        let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
-        let request = json!({"TableName": table, "Key": key});
-        let found = db.get_item(serde_json::from_value(request).unwrap()).unwrap();
-        serde_json::to_value(found).unwrap()["Item"].take()
-    };
-    let put = |item: Value| {
-        let request = json!({"TableName": table, "Item": item});
-        db.put_item(serde_json::from_value(request).unwrap()).unwrap();
-    };
+fn intrude(db: &Engine, table: &str, like: &str, begin: Timestamp) {
+    let get = |pk: &str, sk: &str| db.get(table, &json!({"pk": {"S": pk}, "sk": {"S": sk}}));
     let mut show = get(&format!("SHOW#{like}"), "SHOW");
     show["pk"] = json!({"S": "SHOW#intruder"});
-    put(show);
+    db.put(table, &show);
     let mut schedule = get("AUDITORIUM#screen-1", "SCHEDULE");
     let end = (begin + TimeDelta::hours(2)).timestamp_millis();
     let before = schedule["schedule"]["S"].as_str().unwrap();
     let then = format!("{before}{} {end} intruder\n", begin.timestamp_millis());
     schedule["schedule"] = json!({"S": then});
-    put(schedule);
+    db.put(table, &schedule);
 }
 
 /// Goal: nobody is told that nothing was loaded when something was. Method: between the two transactions
@@ -329,9 +324,7 @@ async fn what_was_loaded_before_somebody_took_the_rest_is_told() {
         (world.db.clone(), world.tables.catalog.clone(), AtomicBool::new(false));
     world.wire.at_each_call(move || {
         let key = json!({"pk": {"S": "SHOW#s0"}, "sk": {"S": "SHOW"}});
-        let request = json!({"TableName": table, "Key": key});
-        let found = db.get_item(serde_json::from_value(request).unwrap()).unwrap();
-        if serde_json::to_value(found).unwrap()["Item"].is_object() && !is_done.swap(true, SeqCst) {
+        if db.get(&table, &key).is_object() && !is_done.swap(true, SeqCst) {
             intrude(&db, &table, "s0", time(96));
         }
     });

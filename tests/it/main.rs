@@ -1,10 +1,11 @@
 //! Marquee, tested through its handlers.
 //!
-//! Each test has a [`world`] of its own: tables in an embedded DynamoDB, a clock that stands still
-//! until it is moved, a queue, a sandbox provider ([`provider`]). It calls functions by method and
-//! path, with the events that API Gateway sends, and every answer is checked against `openapi.yaml`
-//! on the way out; [`issuer`] is who signs tokens elsewhere. What the provider tells, and what queues and streams bring, moves on when the test says
-//! so ([`pumps`]).
+//! Each test has a [`world`] of its own: tables in an embedded DynamoDB, or on a compatible server
+//! elsewhere ([`engine`]), a clock that stands still until it is moved, a queue, a sandbox provider
+//! ([`provider`]). It calls functions by method and path, with the events that API Gateway sends,
+//! and every answer is checked against `openapi.yaml` on the way out; [`issuer`] is who signs tokens
+//! elsewhere. What the provider tells, and what queues and streams bring, moves on when the test
+//! says so ([`pumps`]).
 //! Faults are injected below the SDK, at its HTTP connector ([`wire`]).
 //!
 //! One file per function, then the races of the design ([`races`], [`money`]), the proofs
@@ -15,6 +16,7 @@
 
 mod cinema;
 mod contract;
+mod engine;
 mod provider;
 mod pumps;
 mod wire;
@@ -84,22 +86,28 @@ mod update_theatre;
 
 mod bad_input;
 mod books;
+mod capacity;
+mod cors;
 mod cost;
 mod deployment;
 mod desk;
+mod elsewhere;
 mod events;
 mod expiry;
+mod front;
 mod history;
 mod issuer;
 mod limits;
 mod metrics;
 mod money;
+mod monitoring;
 mod parity;
 mod races;
 mod rate_limits;
 mod razorpay;
 mod replay;
 mod roles;
+mod runtime;
 mod seat_rules;
 mod secrets;
 mod seed;

@@ -72,8 +72,7 @@ async fn world_with(item: Option<&Value>) -> World {
 }
 
 fn put(world: &World, table: &str, item: &Value) {
-    let request = json!({"TableName": table, "Item": item});
-    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.put(table, item);
 }
 
 /// A reservation of A1 in a state, live far beyond every instant that is tried.

@@ -99,8 +99,7 @@ fn put_nonsense(world: &World) {
         "pk": {"S": "RESERVATION#nonsense"},
         "reservation_status": {"S": "PENDING"},
     });
-    let request = json!({"TableName": world.tables.reservations, "Item": item});
-    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.put(&world.tables.reservations, &item);
 }
 
 #[test]
@@ -179,7 +178,7 @@ async fn a_hold_that_lapses_is_told_once_however_many_its_seats() {
     let world = World::new().await;
     world.hold("ann", &["A1", "A2", "A3"], "t1").await.expect(201);
     world.advance(TimeDelta::seconds(HOLD_SECS + 90));
-    assert_eq!(world.db.sweep_ttl().unwrap(), 3);
+    assert_eq!(world.db.sweep_ttl(), 3);
     world.release().await;
     let events = told(&world).await;
     assert_eq!(world.last_line()["events_published"], 1);
@@ -258,8 +257,7 @@ async fn what_the_stream_tells_twice_has_one_id_and_one_recording() {
 async fn a_broken_subscription_keeps_nobody_else_from_being_told() {
     let world = World::new().await;
     let key = json!({"pk": {"S": "SUBSCRIPTIONS"}, "sk": {"S": "SUBSCRIPTION#broken"}});
-    let request = json!({"TableName": world.tables.events, "Item": key});
-    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.put(&world.tables.events, &key);
     let other = json!({"url": "https://example.com/"});
     world.admin("POST", "/api/admin/subscriptions", other).await.expect(201);
     world.hold("ann", &["A1"], "t1").await.expect(201);

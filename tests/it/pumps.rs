@@ -5,32 +5,19 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use edge::{App, Clock};
+use local::dynamodb;
 use local::pump::{QueuePump, SchedulePump, StreamPump, Target};
 use local::queue;
-use local::template::{Source, Template};
+use local::template::{Source, StreamSource, Template};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
-use crate::world::{Parts, World, told_by};
+use crate::world::World;
 
-/// What reads the tables' streams: for each function one for each stream that it is behind.
-pub(crate) struct Streams(BTreeMap<String, Vec<Mutex<StreamPump>>>);
-
-impl Streams {
-    /// Pumps that begin where the streams begin.
-    pub(crate) fn new(template: &Template, app: &App, parts: &Parts) -> Self {
-        let mut pumps: BTreeMap<String, Vec<_>> = BTreeMap::new();
-        for (function, source) in template.sources().unwrap() {
-            let Source::Stream(source) = source else { continue };
-            let target = target(template, &function, app, told_by(&parts.clock));
-            let sqs = queue::client_over(parts.queues.clone());
-            let table = source.table.clone();
-            let pump = StreamPump::new(target, source, parts.db.clone(), &table, sqs).unwrap();
-            pumps.entry(function).or_default().push(Mutex::new(pump));
-        }
-        Self(pumps)
-    }
-}
+/// What reads the tables' streams: for each function one for each stream that it is behind. They
+/// begin where the streams begin, whenever they are first asked.
+#[derive(Default)]
+pub(crate) struct Streams(OnceCell<BTreeMap<String, Vec<Mutex<StreamPump>>>>);
 
 /// A function that no request calls.
 fn target(template: &Template, id: &str, app: &App, clock: Clock) -> Target {
@@ -46,6 +33,35 @@ impl World {
     fn source(&self, function: &str) -> Source {
         let sources = self.template().sources().unwrap();
         sources.into_iter().find(|(of, _)| of == function).unwrap().1
+    }
+
+    /// What reads the streams that a function is behind.
+    async fn streams_of(&self, function: &str) -> &[Mutex<StreamPump>] {
+        &self.streams.0.get_or_init(|| self.stream_pumps()).await[function]
+    }
+
+    async fn stream_pumps(&self) -> BTreeMap<String, Vec<Mutex<StreamPump>>> {
+        let mut pumps: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (function, source) in self.template().sources().unwrap() {
+            let Source::Stream(source) = source else { continue };
+            let table = self.db.table(&source.table);
+            let pump = self.stream_pump(&function, source, self.db.whole(), &table).await;
+            pumps.entry(function).or_default().push(Mutex::new(pump));
+        }
+        pumps
+    }
+
+    /// A pump to a function, from the stream of a table of this engine.
+    pub(crate) async fn stream_pump(
+        &self,
+        function: &str,
+        source: StreamSource,
+        engine: dynamodb::Engine,
+        table: &str,
+    ) -> StreamPump {
+        let sqs = queue::client_over(self.queues.clone());
+        let pump = StreamPump::new(self.target(function), source, engine, table, sqs);
+        pump.await.unwrap()
     }
 
     /// A pump from the queue that a function is behind.
@@ -111,7 +127,7 @@ impl World {
     /// Calls a function with what its streams tell, until there is nothing new; a batch that fails is
     /// tried again later.
     async fn read_on(&self, function: &str) {
-        for pump in &self.streams.0[function] {
+        for pump in self.streams_of(function).await {
             let mut pump = pump.lock().await;
             while pump.step().await.unwrap() > 0 {}
         }
@@ -140,7 +156,7 @@ impl World {
     /// Tries one batch of each stream of a function. Says how many of their records are done with.
     pub(crate) async fn read_once(&self, function: &str) -> usize {
         let mut done = 0;
-        for pump in &self.streams.0[function] {
+        for pump in self.streams_of(function).await {
             done += pump.lock().await.step().await.unwrap();
         }
         done
@@ -166,8 +182,8 @@ impl World {
     /// The records that a function was not called with, taken.
     pub(crate) async fn take_records(&self, function: &str) -> Vec<Value> {
         let mut records = Vec::new();
-        for pump in &self.streams.0[function] {
-            records.extend(pump.lock().await.take().unwrap());
+        for pump in self.streams_of(function).await {
+            records.extend(pump.lock().await.take().await.unwrap());
         }
         records
     }

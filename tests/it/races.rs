@@ -15,6 +15,7 @@ use store::Settled;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
+use crate::engine::only_embedded;
 use crate::wire::Fault;
 use crate::world::{Answer, HOLD_SECS, World};
 
@@ -199,7 +200,7 @@ async fn the_seat_map_after_the_hold_ended_with_ttl_off() {
 
     // DynamoDB's TTL takes what is older than now, so not at the very second.
     world.advance(TimeDelta::seconds(1));
-    assert_eq!(world.db.sweep_ttl().unwrap(), 2);
+    assert_eq!(world.db.sweep_ttl(), 2);
     assert_eq!(world.seat("A1").await, "AVAILABLE", "and sweeping changes nothing");
 }
 
@@ -271,7 +272,9 @@ async fn cancel_against_confirm() {
         }
         *reasons.entry(reason.clone()).or_default() += 1;
     }
-    assert_eq!(reasons.len(), 2, "it was no race: {reasons:?}");
+    if only_embedded("who comes first on a server is not for this test to say") {
+        assert_eq!(reasons.len(), 2, "it was no race: {reasons:?}");
+    }
 }
 
 /// Goal: a cancellation that decided upon a hold, and meets the booking it became, frees the seats

@@ -33,7 +33,7 @@ async fn a_hold_that_is_swept_is_written_down_once_however_many_seats_it_has() {
     let world = World::new().await;
     world.hold("ann", &["A1", "A2", "A3", "A4"], "t1").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     world.wire.take_calls();
     world.release().await;
     assert_eq!(stored(&world, "t1"), "EXPIRED");
@@ -48,7 +48,7 @@ async fn split_batches_to_cold_functions_write_once() {
     let world = World::new().await;
     world.hold("ann", &["A1", "A2", "A3"], "t1").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     let records = world.take_records(FUNCTION).await;
     let removed = records.iter().filter(|record| record["eventName"] == "REMOVE");
     assert_eq!(removed.count(), 3);
@@ -65,7 +65,7 @@ async fn the_metric_counts_a_hold_once() {
     let world = World::new().await;
     world.hold("ann", &["A1", "A2"], "t1").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     let records = world.take_records(FUNCTION).await;
     let mut counted = 0;
     for record in records.iter().chain(&records) {
@@ -85,7 +85,7 @@ async fn after_a_payment_that_failed_it_ends_as_failed() {
     let path = format!("/api/reservations/{}", held["reservationId"].as_str().unwrap());
     let before = world.call("ann", "GET", &path, Value::Null).await.expect(200);
     assert_eq!(before["status"], "FAILED", "as it will be");
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     world.release().await;
     assert_eq!(stored(&world, "t1"), "FAILED");
     let after = world.call("ann", "GET", &path, Value::Null).await.expect(200);
@@ -109,7 +109,7 @@ async fn a_hold_again_by_the_same_user_lives_and_the_old_one_ends() {
     let world = World::new().await;
     world.hold("ann", &["A1"], "t1").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     let late = world.take_records(FUNCTION).await;
     world.hold("ann", &["A1"], "t2").await.expect(201);
     world.tell_of(FUNCTION, &late).await;
@@ -173,7 +173,7 @@ async fn a_deletion_by_somebody_else_is_no_expiry() {
     let world = World::new().await;
     world.hold("ann", &["A1"], "t1").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     let mut records = world.take_records(FUNCTION).await;
     let swept = records[0].clone();
     for by in [
@@ -198,7 +198,7 @@ async fn what_goes_on_with_a_hold_is_not_its_end() {
     world.confirm("ann", "t1", &slow).await.expect(202);
     world.book("bob", &["B1"], "t2").await;
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     world.wire.take_calls();
     world.release().await;
     assert_eq!(world.wire.take_calls().len(), 0);
@@ -207,7 +207,7 @@ async fn what_goes_on_with_a_hold_is_not_its_end() {
         ("PENDING".into(), "CONFIRMED".into())
     );
     world.advance(TimeDelta::seconds(2 * HOLD_SECS));
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     world.release().await;
     assert_eq!(stored(&world, "t1"), "EXPIRED", "its payment is still in progress");
 }
@@ -228,7 +228,7 @@ async fn a_hold_that_was_extended_ends_later() {
     assert_eq!(world.queues.depth("RecordsFailed"), 0);
     assert_eq!(stored(&world, "t1"), "PENDING");
     world.advance(TimeDelta::seconds(2 * HOLD_SECS));
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     world.release().await;
     assert_eq!(stored(&world, "t1"), "EXPIRED");
 }
@@ -238,7 +238,7 @@ async fn a_late_payment_still_books_what_has_expired() {
     let world = World::new().await;
     let held = world.hold("ann", &["A1"], "t1").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     let records = world.take_records(FUNCTION).await;
     world.tell_of(FUNCTION, &records).await;
     world.pay(&held, "succeed").await;
@@ -256,7 +256,7 @@ async fn with_dynamodb_away_the_record_comes_again() {
     let world = World::new().await;
     world.hold("ann", &["A1"], "t1").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     world.wire.inject("TransactWriteItems", Fault::Down, 3);
     assert_eq!(world.read_once(FUNCTION).await, 0);
     assert_eq!(stored(&world, "t1"), "PENDING");
@@ -275,11 +275,10 @@ async fn a_poison_record_goes_to_the_failure_queue_and_the_others_go_on() {
         "pk": {"S": "SHOW#show-1#MAIN"}, "sk": {"S": "SEAT#A5"},
         "seat_status": {"S": "HELD"}, "expires_at": {"N": end},
     });
-    let request = json!({"TableName": world.tables.seats, "Item": poison});
-    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.put(&world.tables.seats, &poison);
     world.hold("bob", &["B1"], "t2").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     world.release().await;
     assert_eq!((stored(&world, "t1"), stored(&world, "t2")), ("EXPIRED".into(), "EXPIRED".into()));
     let failed = world.queues.bodies("RecordsFailed");
@@ -311,7 +310,7 @@ async fn records_that_there_is_no_time_for_come_again() {
     world.hold("ann", &["A1"], "t1").await.expect(201);
     world.hold("bob", &["B1"], "t2").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     let records = world.take_records(FUNCTION).await;
     let mut context = Context::default();
     let left = TimeDelta::seconds(21);
@@ -332,7 +331,7 @@ async fn nothing_is_given_up_while_something_is_away() {
     world.hold("ann", &["A1"], "t1").await.expect(201);
     world.hold("bob", &["B1"], "t2").await.expect(201);
     lapse(&world);
-    world.db.sweep_ttl().unwrap();
+    world.db.sweep_ttl();
     for _ in 0..30 {
         world.wire.inject("TransactWriteItems", Fault::Down, 3);
         assert_eq!(world.read_once(FUNCTION).await, 0);

@@ -272,8 +272,7 @@ async fn a_reservation_that_is_gone_is_not_found() {
     let world = World::new().await;
     let (booked, ticket) = booked(&world).await;
     let key = json!({"pk": {"S": format!("RESERVATION#{}", id(&booked))}});
-    let request = json!({"TableName": world.tables.reservations, "Key": key});
-    world.db.delete_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.delete(&world.tables.reservations, &key);
     assert_eq!(scan(&world, &ticket, "Gate 1", "s1").await.problem(404), "not_found");
 }
 

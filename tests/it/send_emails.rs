@@ -217,8 +217,7 @@ async fn a_letter_whose_event_is_not_there_is_kept_for_somebody_to_look_at() {
     world.publish().await;
     for event in world.items(&world.tables.events) {
         let key = json!({"pk": event["pk"], "sk": event["sk"]});
-        let request = json!({"TableName": world.tables.events, "Key": key});
-        world.db.delete_item(serde_json::from_value(request).unwrap()).unwrap();
+        world.db.delete(&world.tables.events, &key);
     }
     world.mail().await;
     assert_eq!(world.last_line()["status"], 500);

@@ -288,8 +288,7 @@ async fn what_is_broken_is_left_over_and_tried_again() {
 
     put(&world, &world.tables.reservations, &whole);
     let key = json!({"pk": {"S": "SHOW#show-1#MAIN"}, "sk": {"S": "SEAT#A9"}});
-    let request = json!({"TableName": world.tables.seats, "Key": key});
-    world.db.delete_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.delete(&world.tables.seats, &key);
     world.advance(TimeDelta::seconds(2 * SWEEP_SETTLES_AFTER_SECS));
     world.sweep().await;
     assert_eq!(of_show_1(&world).await["status"], "COMPLETED");
@@ -304,8 +303,7 @@ fn put_seat(world: &World, claim: &Value) {
 }
 
 fn put(world: &World, table: &str, item: &Value) {
-    let request = json!({"TableName": table, "Item": item});
-    world.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.db.put(table, item);
 }
 
 async fn of_show_1(world: &World) -> Value {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
 
-use dynoxide::Database;
 use serde_json::{Value, json};
 
 use crate::books::balance;
 use crate::cinema::REGULAR;
 use crate::create_city::tag;
+use crate::engine::Engine;
 use crate::wire::Fault;
 use crate::world::{Answer, World};
 
@@ -186,12 +186,11 @@ async fn by_force_nobody_loses_a_seat_once_the_show_has_begun() {
 }
 
 /// A claim, as it would be stored.
-fn claim(db: &Database, seat: &str, with: &Value) {
+fn claim(db: &Engine, table: &str, seat: &str, with: &Value) {
     let mut item = with.clone();
     item["pk"] = json!({"S": "SHOW#show-1#MAIN"});
     item["sk"] = json!({"S": format!("SEAT#{seat}")});
-    let request = json!({"TableName": "Seats", "Item": item});
-    db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    db.put(table, &item);
 }
 
 /// Goal: force takes the seats it names, and no others. Method: while a seat is given back, somebody has it
@@ -206,11 +205,12 @@ async fn by_force_nobody_loses_a_seat_that_is_given_back() {
         "reservation_id": {"S": held["reservationId"]},
         "expires_at": {"N": (world.now().timestamp() + 60).to_string()},
     });
-    let (db, calls) = (world.db.clone(), AtomicUsize::new(0));
+    let (db, table) = (world.db.clone(), world.tables.seats.clone());
+    let calls = AtomicUsize::new(0);
     world.wire.at_each_call(move || {
         // The show, its claims, and now they change.
         if calls.fetch_add(1, SeqCst) == 2 {
-            claim(&db, "A1", &claimed);
+            claim(&db, &table, "A1", &claimed);
         }
     });
     assert_eq!(force(&world, &["A2"]).await["cancelled"], json!([]));
@@ -222,7 +222,7 @@ async fn by_force_nobody_loses_a_seat_that_is_given_back() {
 async fn what_is_kept_and_not_there_is_passed_over_and_given_back() {
     let world = World::new().await;
     for seat in ["A13", "NORTH-A1"] {
-        claim(&world.db, seat, &json!({"seat_status": {"S": "BLOCKED"}}));
+        claim(&world.db, &world.tables.seats, seat, &json!({"seat_status": {"S": "BLOCKED"}}));
     }
     let kept = world.admin("GET", BLOCKED, Value::Null).await.expect(200);
     assert_eq!(kept["seatIds"], json!([]));

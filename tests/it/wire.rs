@@ -1,5 +1,5 @@
-//! The wire between the SDK and DynamoDB: what passes is written down, and faults can be put on
-//! it. Everything above it is real, retries included.
+//! The wire between the SDK and DynamoDB: what passes is written down, with the tables' names as in
+//! the template, and faults can be put on it. Everything above it is real, retries included.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -8,9 +8,11 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use local::dynamodb::{Embedded, operation_of};
+use local::dynamodb::operation_of;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+
+use crate::engine::Engine;
 
 /// A fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +54,7 @@ type AtEachCall = Box<dyn Fn() + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct Wire {
-    to: Embedded,
+    to: Engine,
     at_each_call: Arc<Mutex<Option<AtEachCall>>>,
     state: Arc<Mutex<State>>,
     death: Arc<Notify>,
@@ -60,14 +62,16 @@ pub(crate) struct Wire {
 
 #[derive(Debug, Default)]
 struct State {
-    calls: Vec<Call>,
+    /// Calls that were answered, each with how many began before it.
+    calls: Vec<(usize, Call)>,
+    begun: usize,
     faults: Vec<(&'static str, Fault)>,
     /// Calls that are carried out before the one at which whoever makes it dies.
     dies_after: Option<usize>,
 }
 
 impl Wire {
-    pub(crate) fn new(to: Embedded) -> Self {
+    pub(crate) fn new(to: Engine) -> Self {
         Self { to, at_each_call: Arc::default(), state: Arc::default(), death: Arc::default() }
     }
 
@@ -82,9 +86,11 @@ impl Wire {
         *self.at_each_call.lock().unwrap() = Some(Box::new(what));
     }
 
-    /// The calls that passed since they were last taken.
+    /// The calls that passed since they were last taken, in the order in which they began.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
-        std::mem::take(&mut self.state.lock().unwrap().calls)
+        let mut calls = std::mem::take(&mut self.state.lock().unwrap().calls);
+        calls.sort_by_key(|(begun, _)| *begun);
+        calls.into_iter().map(|(_, call)| call).collect()
     }
 
     /// Faults that nothing has met yet.
@@ -149,7 +155,7 @@ impl HttpConnector for Wire {
             if let Some(what) = &*wire.at_each_call.lock().unwrap() {
                 what();
             }
-            let answer = wire.carry(&request);
+            let answer = wire.carry(request).await;
             if wire.is_deadly() {
                 wire.death.notify_one();
                 std::future::pending::<()>().await;
@@ -166,14 +172,15 @@ fn counts_a_user(sent: &Value) -> bool {
 }
 
 impl Wire {
-    fn carry(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let operation = operation_of(request).unwrap_or_default().to_owned();
-        let sent = json_of(request.body());
+    async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let operation = operation_of(&request).unwrap_or_default().to_owned();
+        let sent = self.to.read(request.body());
         let of = if counts_a_user(&sent) { "Limits" } else { operation.as_str() };
+        let begun = self.begin();
         let answer = match self.next_fault(of) {
-            None => self.to.answer(request),
+            None => self.to.answer(&request).await?,
             Some(Fault::LoseAnswer) => {
-                let _lost = self.to.answer(request);
+                let _lost = self.to.answer(&request).await;
                 return Err(ConnectorError::io("the answer is lost".into()));
             }
             Some(Fault::Down) => return Err(ConnectorError::io("nobody answers".into())),
@@ -194,14 +201,17 @@ impl Wire {
                 "message": "Rate exceeded",
             })),
         };
-        let call = Call { operation, request: sent, answer: json_of(answer.body()) };
-        self.state.lock().unwrap().calls.push(call);
+        let call = Call { operation, request: sent, answer: self.to.read(answer.body()) };
+        self.state.lock().unwrap().calls.push((begun, call));
         Ok(answer)
     }
-}
 
-fn json_of(body: &SdkBody) -> Value {
-    body.bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default()
+    /// How many calls began before this one.
+    fn begin(&self) -> usize {
+        let begun = &mut self.state.lock().unwrap().begun;
+        *begun += 1;
+        *begun - 1
+    }
 }
 
 fn refused(answer: Value) -> HttpResponse {

@@ -8,13 +8,11 @@ use chrono::TimeDelta;
 use domain::limits::{EVENT_LOG_SETTLES_AFTER_SECS, SWEEP_SETTLES_AFTER_SECS};
 use domain::payment;
 use domain::time::{HoldTerms, Timestamp};
-use dynoxide::Database;
-use dynoxide::storage_backend::ManualClock;
 use edge::payment::{ProviderSecrets, SecretSource};
 use edge::{App, Clients, Clock, Keys, Limits, Role, Settings, TokenSettings};
 use lambda_http::{Context, LambdaEvent};
 use local::bus::{self, Bus};
-use local::dynamodb::{Embedded, client_over, create_tables};
+use local::dynamodb::{client_over, create_tables};
 use local::mailbox::{self, Mailbox};
 use local::queue::{self, Queues};
 use local::sandbox::Delivery;
@@ -23,6 +21,7 @@ use serde_json::{Value, json};
 use store::{Store, Tables};
 
 use crate::contract;
+use crate::engine::Engine;
 use crate::provider;
 use crate::pumps::Streams;
 use crate::secrets::Vault;
@@ -49,7 +48,7 @@ type Lines = Arc<Mutex<Vec<String>>>;
 pub(crate) type Deliveries = Arc<Mutex<Vec<Delivery>>>;
 
 pub(crate) struct World {
-    pub(crate) db: Database,
+    pub(crate) db: Engine,
     pub(crate) wire: Wire,
     pub(crate) store: Store,
     pub(crate) app: App,
@@ -61,7 +60,6 @@ pub(crate) struct World {
     pub(crate) deliveries: Deliveries,
     lines: Lines,
     clock: Arc<AtomicI64>,
-    engine_clock: ManualClock,
     template: Template,
     pub(crate) provider_url: String,
     pub(crate) provider: &'static str,
@@ -94,14 +92,20 @@ impl Answer {
 impl World {
     /// A world with its catalogue, at [`START`].
     pub(crate) async fn new() -> Self {
-        let start: Timestamp = START.parse().unwrap();
-        let clock = Arc::new(AtomicI64::new(start.timestamp_millis()));
-        let engine_clock = ManualClock::new(start.timestamp().unsigned_abs());
-        let db = Database::memory_with_clock(engine_clock.arc()).unwrap();
-        let wire = Wire::new(Embedded(db.clone()));
+        Self::on(Engine::new(start().timestamp().unsigned_abs())).await
+    }
+
+    /// The same, on a server elsewhere.
+    pub(crate) async fn at(url: &str) -> Self {
+        Self::on(Engine::at(url, start().timestamp().unsigned_abs())).await
+    }
+
+    async fn on(db: Engine) -> Self {
+        let clock = Arc::new(AtomicI64::new(start().timestamp_millis()));
+        let wire = Wire::new(db.clone());
         let client = client_over(wire.clone());
         let template = Template::read().unwrap();
-        let tables = create_tables(&client, &template, "", true).await.unwrap();
+        let tables = create_tables(&client, &template, db.prefix(), true).await.unwrap();
         let store = Store::new(client, tables.clone());
         let queues = Queues::new(told_by(&clock));
         for (name, settings) in template.queues().unwrap() {
@@ -121,7 +125,6 @@ impl World {
             mailbox,
             deliveries,
             clock,
-            engine_clock,
             template,
             provider: "sandbox",
             provider_url,
@@ -130,6 +133,7 @@ impl World {
             hold_secs: HOLD_SECS.try_into().unwrap(),
             limits: Limits::default(),
             issuer: None,
+            front_secrets: Vec::new(),
         });
         world.fill().await;
         world.wire.take_calls();
@@ -144,7 +148,6 @@ impl World {
             tokens.issuer = "https://issuer.example".to_owned();
         }
         let app = app(&parts, &tokens, &lines);
-        let streams = Streams::new(&parts.template, &app, &parts);
         Self {
             db: parts.db,
             wire: parts.wire,
@@ -158,11 +161,10 @@ impl World {
             deliveries: parts.deliveries,
             lines,
             clock: parts.clock,
-            engine_clock: parts.engine_clock,
             template: parts.template,
             provider: parts.provider,
             provider_url: parts.provider_url,
-            streams,
+            streams: Streams::default(),
         }
     }
 
@@ -202,7 +204,6 @@ impl World {
             mailbox: self.mailbox.clone(),
             deliveries: Arc::clone(&self.deliveries),
             clock: Arc::new(AtomicI64::new(self.clock.load(SeqCst))),
-            engine_clock: self.engine_clock.clone(),
             template: self.template.clone(),
             provider,
             provider_url: base_url.to_owned(),
@@ -211,6 +212,7 @@ impl World {
             hold_secs: HOLD_SECS.try_into().unwrap(),
             limits: Limits::default(),
             issuer: None,
+            front_secrets: Vec::new(),
         }
     }
 
@@ -227,6 +229,14 @@ impl World {
         let mut parts = self.parts(self.provider, &self.provider_url);
         parts.clock = Arc::clone(&self.clock);
         parts.issuer = Some(url.to_owned());
+        Self::over(parts)
+    }
+
+    /// The same, seen by cold functions behind a front that proves itself by any of `secrets`.
+    pub(crate) fn with_front(&self, secrets: &[&str]) -> Self {
+        let mut parts = self.parts(self.provider, &self.provider_url);
+        parts.clock = Arc::clone(&self.clock);
+        parts.front_secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
         Self::over(parts)
     }
 
@@ -271,7 +281,7 @@ impl World {
 
     pub(crate) fn set_now(&self, to: Timestamp) {
         self.clock.store(to.timestamp_millis(), SeqCst);
-        self.engine_clock.set(to.timestamp().unsigned_abs());
+        self.db.set_now(to.timestamp().unsigned_abs());
     }
 
     pub(crate) fn token(&self, user: &str) -> String {
@@ -463,19 +473,15 @@ impl World {
         serde_json::from_str(lines.last().expect("something was called")).unwrap()
     }
 
+    /// The lines that invocations logged, from the first one on.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// Every item of a table, as plain JSON.
     pub(crate) fn items(&self, table: &str) -> Vec<Value> {
-        let mut request = json!({"TableName": table});
-        let mut items = Vec::new();
-        loop {
-            let page = self.db.scan(serde_json::from_value(request.clone()).unwrap()).unwrap();
-            let mut page = serde_json::to_value(page).unwrap();
-            items.append(page["Items"].as_array_mut().unwrap_or(&mut Vec::new()));
-            match page["LastEvaluatedKey"].take() {
-                Value::Null => return items,
-                next => request["ExclusiveStartKey"] = next,
-            }
-        }
+        self.db.scan(table)
     }
 
     /// Puts a payment of 450 rupees as it would be in this status.
@@ -493,8 +499,7 @@ impl World {
         if status == payment::Status::RefundDue {
             item["refund_reason"] = json!({"S": "WRONG_AMOUNT"});
         }
-        let request = json!({"TableName": self.tables.payments, "Item": item});
-        self.db.put_item(serde_json::from_value(request).unwrap()).unwrap();
+        self.db.put(&self.tables.payments, &item);
     }
 
     /// The payments with their statuses and reasons.
@@ -508,17 +513,16 @@ impl World {
 }
 
 /// What worlds that share their tables have in common.
-pub(crate) struct Parts {
-    pub(crate) db: Database,
+struct Parts {
+    db: Engine,
     wire: Wire,
     store: Store,
-    pub(crate) tables: Tables,
-    pub(crate) queues: Queues,
+    tables: Tables,
+    queues: Queues,
     bus: Bus,
     mailbox: Mailbox,
     deliveries: Deliveries,
-    pub(crate) clock: Arc<AtomicI64>,
-    engine_clock: ManualClock,
+    clock: Arc<AtomicI64>,
     template: Template,
     provider: &'static str,
     provider_url: String,
@@ -527,9 +531,14 @@ pub(crate) struct Parts {
     hold_secs: u32,
     limits: Limits,
     issuer: Option<String>,
+    front_secrets: Vec<String>,
 }
 
-pub(crate) fn told_by(clock: &Arc<AtomicI64>) -> Clock {
+fn start() -> Timestamp {
+    START.parse().unwrap()
+}
+
+fn told_by(clock: &Arc<AtomicI64>) -> Clock {
     let clock = Arc::clone(clock);
     Arc::new(move || Timestamp::from_timestamp_millis(clock.load(SeqCst)).unwrap())
 }
@@ -561,9 +570,11 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
         email_from: Some("Marquee <tickets@marquee.example>".to_owned()),
         ticket_secret: Some("a secret for the tickets of a world".to_owned()),
         previous_ticket_secret: Some("the secret for its tickets before that".to_owned()),
+        front_secrets: parts.front_secrets.clone(),
         allows_loopback: true,
         log_settles_after: TimeDelta::seconds(EVENT_LOG_SETTLES_AFTER_SECS),
         sweep_settles_after: TimeDelta::seconds(SWEEP_SETTLES_AFTER_SECS),
+        metrics_namespace: "Marquee".to_owned(),
         log: {
             let lines = Arc::clone(lines);
             Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()))

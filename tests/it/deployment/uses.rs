@@ -263,8 +263,7 @@ pub(super) async fn what_makes_a_house(seen: &mut impl FnMut(&World, &'static st
     ask(&world, seen, &made).await;
     // As if another one was there for a while.
     let layout = json!({"pk": {"S": "AUDITORIUM#roxy-1"}, "sk": {"S": "LAYOUT#00000003"}});
-    let layout = json!({"TableName": world.tables.catalog, "Item": layout});
-    world.db.put_item(serde_json::from_value(layout).unwrap()).unwrap();
+    world.db.put(&world.tables.catalog, &layout);
     let changed: [Row<'_>; 6] = [
         ("UpdateMovie", "PUT", "/movies/heat", &heat(&["English", "Hindi"]), 200),
         ("AddLayout", "POST", "/auditoriums/roxy-1/layouts", &one_row_of(9), 201),
