@@ -378,6 +378,10 @@ mod tests {
             let policy = Policy::new(PolicyName::Read, burst, per_secs);
             assert_eq!(policy, Err(InvalidPolicy), "{burst}/{per_secs}");
         }
+        let policy = Policy::new(PolicyName::Read, 7, 3).unwrap();
+        assert_eq!((policy.name(), policy.burst(), policy.per_secs()), (PolicyName::Read, 7, 3));
+        let names = PolicyName::ALL.map(PolicyName::as_str);
+        assert_eq!(names, ["hold", "confirm", "cancel", "checkout", "read"]);
     }
 
     #[test]
@@ -398,6 +402,8 @@ mod tests {
     fn a_bucket_empties_and_fills_again() {
         let policy = policy(3, 30);
         let mut left = Allowance::default();
+        let one_less = Allowance::full_again_at(at(10_000).timestamp_millis());
+        assert_eq!(left.take(policy, at(0)), Ok(one_less));
         for remaining in [2, 1, 0] {
             left = left.take(policy, at(0)).unwrap();
             assert_eq!(left.remaining(policy, at(0)), remaining);

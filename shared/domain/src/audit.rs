@@ -419,10 +419,10 @@ fn minor_in(money: Money, currency: Currency) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{Feature, RawLayout, Row, Run};
     use crate::payment::RefundReason;
     use crate::reservation::PricedSeat;
     use crate::reservation::tests::{STATUSES, reservation};
+    use crate::show::tests::{layout, show as sold};
 
     const NOW: i64 = 2;
     /// When the hold of `reservation` ends.
@@ -478,23 +478,6 @@ mod tests {
             created_at: at(1),
             changed_at: at(1),
         }
-    }
-
-    /// Rows A of four REGULAR seats and B of two PREMIUM ones.
-    fn layout() -> Layout {
-        let row = |label: &str, last, seat_type: &str| Row {
-            label: label.to_owned(),
-            runs: vec![Run {
-                first: 1,
-                last,
-                seat_type: seat_type.parse().unwrap(),
-                feature: Feature::Standard,
-            }],
-            aisles_after: Vec::new(),
-        };
-        let rows = vec![row("A", 4, "REGULAR"), row("B", 2, "PREMIUM")];
-        let sections = vec![Section { id: "MAIN".parse().unwrap(), rows }];
-        RawLayout { sections }.try_into().unwrap()
     }
 
     fn show() -> ShowId {
@@ -685,6 +668,22 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_says_how_it_is_instead() {
+        let mut books = booking();
+        books.reservations[0].status = reservation::Status::Expired;
+        let told = audit(&books, &show(), &layout(), at(NOW));
+        let told: Vec<(&str, &str)> =
+            told.iter().map(|of| (of.subject.as_str(), of.detail.as_str())).collect();
+        let money = "45000 INR came, and 0 INR is booked, owed back or went back";
+        let expected = [
+            ("A1", "its claim is of r-1, which is EXPIRED"),
+            ("r-1", "it is EXPIRED, and p1 stands for it"),
+            ("r-1", money),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
     fn parked_money_is_nobodys_and_not_told() {
         let mut books = booking();
         for (reservation, status) in [
@@ -716,36 +715,6 @@ mod tests {
         ];
         let told = found_again(&first, second);
         assert_eq!(told, [broken(Invariant::HeldSeatsArePending, "A2", "later")]);
-    }
-
-    fn sold() -> Show {
-        let prices = [("REGULAR".parse().unwrap(), PRICE)];
-        let prices = crate::show::PriceList::new("INR".parse().unwrap(), prices.into());
-        let title: crate::catalog::Name = "Inception".to_owned().try_into().unwrap();
-        Show {
-            id: show(),
-            movie: crate::show::MovieRef { id: "inception".parse().unwrap(), title: title.clone() },
-            theatre: crate::show::TheatreRef { id: "regal".parse().unwrap(), name: title.clone() },
-            auditorium: crate::show::AuditoriumRef {
-                id: "screen-1".parse().unwrap(),
-                name: title,
-                layout_version: 1,
-            },
-            city_id: "delhi".parse().unwrap(),
-            date: "2026-11-23".parse().unwrap(),
-            starts_at: at(9_000),
-            ends_at: at(19_000),
-            language: "English".to_owned(),
-            screen_type: "2D".to_owned(),
-            prices: prices.unwrap(),
-            status: crate::show::Status::OnSale,
-            time_zone: "Asia/Kolkata".to_owned(),
-            seat_count: 4,
-            orphan_rule: crate::show::OrphanRule::Off,
-            accessible_released: false,
-            opened_at: None,
-            version: 1,
-        }
     }
 
     #[test]
@@ -784,5 +753,16 @@ mod tests {
             revenue_minor: 0,
         };
         assert_eq!(found.by_type, [premium, regular]);
+    }
+
+    #[test]
+    fn what_was_booked_is_sold_also_where_its_seats_are_not() {
+        let mut books = booking();
+        books.claims.clear();
+        books.reservations[0].seats[0].seat_type = "PREMIUM".parse().unwrap();
+        let found = sales(&books, &sold(), &layout(), at(NOW));
+        let of = |of: &TypeSales| (of.seat_type.to_string(), of.taken(), of.revenue_minor);
+        let by_type: Vec<_> = found.by_type.iter().map(of).collect();
+        assert_eq!(by_type, [("PREMIUM".to_owned(), 0, PRICE), ("REGULAR".to_owned(), 0, 0)]);
     }
 }

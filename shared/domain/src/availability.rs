@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DurationRound as _, TimeDelta};
+
 use crate::limits::{FILLING_FAST_PERCENT, HOLD_ENDS_COUNTED_MAX};
 use crate::show::Show;
 use crate::time::Timestamp;
@@ -75,16 +77,15 @@ impl Counts {
 /// `held` with ends put together until there are few of them: each moves up to the next whole 2, 4, 8
 /// and so on seconds.
 fn rounded(mut held: BTreeMap<Timestamp, u32>) -> BTreeMap<Timestamp, u32> {
-    /// Holds last a quarter of an hour at most, so that this leaves one or two.
-    const STEP_SECS_MAX: i64 = 1_024;
-    let mut step_secs = 1;
-    while held.len() > HOLD_ENDS_COUNTED_MAX && step_secs < STEP_SECS_MAX {
-        step_secs *= 2;
+    /// Holds last a quarter of an hour at most, so that the last of these leaves one or two.
+    const STEPS_SECS: [i64; 10] = [2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
+    for step in STEPS_SECS.map(TimeDelta::seconds) {
+        if held.len() <= HOLD_ENDS_COUNTED_MAX {
+            break;
+        }
         let mut fewer = BTreeMap::new();
         for (end, seats) in held {
-            let second = end.timestamp();
-            let up = second + (-second).rem_euclid(step_secs);
-            let up = Timestamp::from_timestamp(up, 0).unwrap_or(end);
+            let up = end.duration_round_up(step).unwrap_or(end);
             *fewer.entry(up).or_default() += seats;
         }
         held = fewer;
@@ -180,8 +181,9 @@ mod tests {
         let counts = Counts::of(seconds.clone().map(held), at(0));
         assert!(counts.held.len() <= HOLD_ENDS_COUNTED_MAX, "{}", counts.held.len());
         assert_eq!(counts.claimed_at(at(0)), 900, "none is lost");
+        assert!(counts.held.keys().all(|end| end.timestamp() % 32 == 0), "{counts:?}");
         let latest = *counts.held.keys().last().unwrap();
-        assert!(latest < at(1_900 + 64), "{latest}");
+        assert!(latest < at(1_900 + 32), "{latest}");
         for now in 990..2_000 {
             let truth = seconds.clone().filter(|end| now < *end).count();
             let told = counts.claimed_at(at(now));
@@ -189,6 +191,21 @@ mod tests {
         }
         let few = (1..=HOLD_ENDS_COUNTED_MAX).map(|end| held(i64::try_from(end).unwrap()));
         assert_eq!(Counts::of(few, at(0)).held.len(), HOLD_ENDS_COUNTED_MAX, "to the second");
+        let far_apart = (1..=40).map(|end| held(end * 1_024));
+        assert_eq!(Counts::of(far_apart, at(0)).held.len(), 40, "no seat is free an hour late");
+    }
+
+    #[test]
+    fn only_a_show_that_sells_has_seats_left() {
+        let show = crate::show::tests::show();
+        let second = TimeDelta::seconds(1);
+        let counts = Counts::of([Claim::Taken, held(8_999)], at(0));
+        let left = |show: &Show, now| Availability::of(show, &counts, now).map(|of| of.available);
+        assert_eq!(left(&show, show.starts_at - second - second), Some(2));
+        assert_eq!(left(&show, show.starts_at - second), Some(3));
+        assert_eq!(left(&show, show.starts_at), None);
+        let announced = Show { status: crate::show::Status::Scheduled, ..show };
+        assert_eq!(left(&announced, at(0)), None);
     }
 
     #[test]

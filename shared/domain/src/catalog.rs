@@ -102,8 +102,11 @@ impl City {
 pub fn city_id(text: &str) -> Option<CityId> {
     let mut id = fold(text).join("-");
     id.retain(|character| character.is_ascii_alphanumeric() || character == '-');
+    // A word that is written in other letters leaves nothing, and so no dash either.
+    let words: Vec<&str> = id.split('-').filter(|word| !word.is_empty()).collect();
+    let mut id = words.join("-");
     id.truncate(ID_CHARS_MAX);
-    id.parse().ok()
+    id.trim_end_matches('-').parse().ok()
 }
 
 /// A film.
@@ -190,7 +193,20 @@ mod tests {
         for text in ["São Paulo", "sao-paulo", "SAO PAULO", " sAo  pãulo "] {
             assert_eq!(city_id(text).as_ref(), Some(&id), "{text:?}");
         }
+        assert_eq!(id.as_str(), "sao-paulo");
         assert_eq!(city_id(" - "), None);
+    }
+
+    #[test]
+    fn a_word_in_other_letters_leaves_no_dash_in_an_id() {
+        let long = format!("{} b", "a".repeat(ID_CHARS_MAX - 1));
+        let of = [("Y9 Zwa 東京 U 大阪", "y9-zwa-u"), ("東京 Nord", "nord"), ("a--b-", "a-b")];
+        for (text, id) in of {
+            assert_eq!(city_id(text).as_ref().map(CityId::as_str), Some(id), "{text:?}");
+        }
+        assert_eq!(city_id("東京 大阪"), None);
+        // Cut right behind a dash.
+        assert_eq!(city_id(&long).as_ref().map(CityId::as_str), long.split(' ').next());
     }
 
     #[test]
@@ -206,7 +222,27 @@ mod tests {
     fn a_city_needs_a_name_and_a_zone_that_exist() {
         assert!(matches!(city("Delhi", "Asia/Dehli"), Err(InvalidCity::TimeZone(_))));
         assert_eq!(city("!!", "Asia/Kolkata"), Err(InvalidCity::Name));
-        assert!(Name::try_from(" ".to_owned()).is_err());
-        assert!(Name::try_from("a\u{7}".to_owned()).is_err());
+    }
+
+    #[test]
+    fn a_name_is_one_line_of_text() {
+        for text in ["", " ", "a\nb", "a\u{7}", &"x".repeat(NAME_CHARS_MAX + 1)] {
+            assert_eq!(Name::try_from(text.to_owned()), Err(InvalidName), "{text:?}");
+        }
+        for text in ["A", "Screen 1", &"é".repeat(NAME_CHARS_MAX)] {
+            assert_eq!(String::from(Name::try_from(text.to_owned()).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn who_knows_a_version_knows_that_one_only() {
+        for (expected, seen) in [
+            (Expected::Any, [true, true]),
+            (Expected::Version(1), [true, false]),
+            (Expected::Version(2), [false, true]),
+            (Expected::Version(3), [false, false]),
+        ] {
+            assert_eq!([1, 2].map(|version| expected.matches(version)), seen, "{expected:?}");
+        }
     }
 }

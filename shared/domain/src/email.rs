@@ -207,6 +207,10 @@ mod tests {
     fn an_address_is_not_printed_for_debugging() {
         let address: EmailAddress = "ann@example.com".parse().unwrap();
         assert_eq!(format!("{:?}", Some(&address)), "Some(EmailAddress(..))");
-        assert_eq!(address.to_string(), "ann@example.com");
+        assert_eq!(
+            (address.to_string().as_str(), address.as_str()),
+            ("ann@example.com", "ann@example.com")
+        );
+        assert_eq!(String::from(address), "ann@example.com");
     }
 }

@@ -357,6 +357,7 @@ mod tests {
     fn a_type_has_one_spelling() {
         for kind in Type::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert_eq!(Type::try_from(String::from(kind)), Ok(kind));
         }
         for text in ["", "held", "Reservation.Held", "reservation.held "] {
             assert_eq!(text.parse::<Type>(), Err(UnknownType), "{text:?}");

@@ -218,6 +218,7 @@ mod tests {
         assert!(UserId::try_from(String::new()).is_err());
         assert!(UserId::try_from("é".repeat(129)).is_err());
         assert_eq!(user(&"é".repeat(128)).as_str().chars().count(), 128);
+        assert_eq!(String::from(user("ann")), "ann");
     }
 
     #[test]

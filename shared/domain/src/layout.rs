@@ -333,10 +333,12 @@ fn rows_mistakes(section: &Section, mistakes: &mut Vec<InvalidLayout>) {
         let types: BTreeSet<&str> = row.runs.iter().map(|run| run.seat_type.as_str()).collect();
         let too_long = types.into_iter().filter(|text| text.len() > SEAT_TYPE_CHARS_MAX);
         mistakes.extend(too_long.map(|text| InvalidLayout::SeatType(text.to_owned())));
-        mistakes.extend(more_than(AISLES_PER_ROW_MAX, "aisles in a row", row.aisles_after.len()));
-        if !row.aisles_stand_behind_seats() {
+        // Each aisle is looked for in each run, so too many are not looked for at all.
+        let too_many = more_than(AISLES_PER_ROW_MAX, "aisles in a row", row.aisles_after.len());
+        if too_many.is_none() && !row.aisles_stand_behind_seats() {
             mistakes.push(InvalidLayout::Aisles(name()));
         }
+        mistakes.extend(too_many);
     }
 }
 
@@ -444,6 +446,10 @@ mod tests {
                 layout(vec![section("S", vec![Row { aisles_after: vec![5], ..good() }])]),
                 "row A of section S: aisles stand behind seats of the row, in ascending order",
             ),
+            (
+                layout(vec![section("S", vec![Row { aisles_after: vec![2, 2], ..good() }])]),
+                "row A of section S: aisles stand behind seats of the row, in ascending order",
+            ),
         ];
         for (result, expected) in cases {
             let message = result.unwrap_err().to_string();
@@ -489,5 +495,29 @@ mod tests {
         assert_eq!(feature("A5"), Some(Feature::Accessible));
         let listed = hall.sections()[0].places().find(|place| place.number == 5);
         assert_eq!(listed.map(|place| place.feature), Some(Feature::Accessible));
+    }
+
+    /// Goal: each limit is the most there may be. Method: so many, and one more.
+    #[test]
+    fn a_layout_has_so_much_and_no_more() {
+        let hall = |row| layout(vec![section("S", vec![row])]).is_ok();
+        let letters = |count| "T".repeat(count);
+        let number = |number: usize| u16::try_from(number).unwrap();
+        let named = |chars| layout(vec![section(&letters(chars), vec![row("A", vec![run(1, 1)])])]);
+        let typed = |chars| Run { seat_type: letters(chars).parse().unwrap(), ..run(1, 1) };
+        let divided = |aisles| {
+            let aisles_after = (1..=number(aisles)).collect();
+            Row { aisles_after, ..row("A", vec![run(1, 20)]) }
+        };
+        let limits: [(usize, &dyn Fn(usize) -> bool); 5] = [
+            (SECTION_ID_CHARS_MAX, &|chars| named(chars).is_ok()),
+            (SEAT_TYPE_CHARS_MAX, &|chars| hall(row("A", vec![typed(chars)]))),
+            (AISLES_PER_ROW_MAX, &|aisles| hall(divided(aisles))),
+            (SEAT_NUMBER_MAX.into(), &|last| hall(row("A", vec![run(1, number(last))]))),
+            (3, &|chars| hall(row(&letters(chars), vec![run(1, 1)]))),
+        ];
+        for (which, (limit, fits)) in limits.into_iter().enumerate() {
+            assert_eq!((fits(limit), fits(limit + 1)), (true, false), "limit {which}: {limit}");
+        }
     }
 }

@@ -275,3 +275,92 @@ const _: () = assert!(SHOWS_PER_TRANSACTION + 2 <= TRANSACTION_STEPS_MAX);
 const _: () = assert!(SCHEDULE_BYTES_MAX < 400_000);
 /// The largest shows and a full schedule, as it was and as it will be, fit the 4 MB of one transaction.
 const _: () = assert!(SHOWS_PER_TRANSACTION * SHOW_BYTES_MAX + 2 * SCHEDULE_BYTES_MAX < 4_000_000);
+/// As many house seats as change at once, and their show, are one transaction.
+const _: () = assert!(HOUSE_SEATS_CHANGED_MAX + 1 == TRANSACTION_STEPS_MAX);
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::catalog::Name;
+    use crate::schedule::{Schedule, Slot};
+    use crate::show::{AuditoriumRef, MovieRef, PriceList, Show, TheatreRef};
+    use crate::time::Timestamp;
+
+    /// Goal: times are as long as the words about them say. Method: the same in another's units.
+    #[test]
+    fn times_are_as_long_as_they_are_said_to_be() {
+        let (minutes, hours, days) = (TimeDelta::minutes, TimeDelta::hours, TimeDelta::days);
+        for (secs, expected) in [
+            (HOLD_TTL_SECS.into(), minutes(5)),
+            (PAYMENT_CHECK_AFTER_SECS, minutes(15)),
+            (REFUND_CHECK_AFTER_SECS, hours(1)),
+            (REFUND_OVERDUE_AFTER_SECS, days(1)),
+            (PAYMENT_GIVEN_UP_AFTER_SECS, days(7)),
+            (FAILED_PAYMENT_GIVEN_UP_AFTER_SECS, days(1)),
+            (PAYMENT_CHECK_EVERY_SECS_MAX, days(1)),
+            (SWEEP_SETTLES_AFTER_SECS, minutes(5)),
+            (SWEEP_AGAIN_SECS_MAX, minutes(15)),
+            (EVENT_KEPT_SECS, days(30)),
+            (i64::try_from(DELIVERY_PAUSE_SECS_MAX).unwrap(), hours(12)),
+            (DELIVERY_GIVEN_UP_AFTER_SECS, days(5)),
+            (SIGNING_SECRET_OVERLAP_SECS, days(1)),
+            (RATE_SECS_MAX.into(), days(1)),
+        ] {
+            assert_eq!(TimeDelta::seconds(secs), expected);
+        }
+        let two_years_from = |year: i32| {
+            let day = |year| chrono::NaiveDate::from_ymd_opt(year, 1, 1).unwrap();
+            (day(year + 2) - day(year)).num_days()
+        };
+        let longest = (2026..2034).map(two_years_from).max().unwrap();
+        assert!((longest..longest + 2).contains(&SHOWS_AHEAD_DAYS_MAX), "{longest}");
+    }
+
+    /// The longest text of so many characters.
+    fn name() -> Name {
+        "\u{1f3ac}".repeat(NAME_CHARS_MAX).try_into().unwrap()
+    }
+
+    /// Goal: no show is larger than is counted for one, nor much smaller. Method: the largest, printed
+    /// with the names of all it has; three of its ids stand in its keys again.
+    #[test]
+    fn a_show_is_as_large_as_is_counted_for_it() {
+        let id = "x".repeat(ID_CHARS_MAX);
+        let seat_type = |number| format!("{number:T>SEAT_TYPE_CHARS_MAX$}").parse().unwrap();
+        let prices = (0..PRICES_PER_SHOW_MAX).map(|of| (seat_type(of), AMOUNT_MINOR_MAX));
+        let show = Show {
+            id: id.parse().unwrap(),
+            movie: MovieRef { id: id.parse().unwrap(), title: name() },
+            theatre: TheatreRef { id: id.parse().unwrap(), name: name() },
+            auditorium: AuditoriumRef {
+                id: id.parse().unwrap(),
+                name: name(),
+                layout_version: u32::MAX,
+            },
+            city_id: id.parse().unwrap(),
+            language: name().into(),
+            screen_type: name().into(),
+            prices: PriceList::new("INR".parse().unwrap(), prices.collect()).unwrap(),
+            ..crate::show::tests::show()
+        };
+        let bytes = format!("{show:?}").len() + 3 * ID_CHARS_MAX;
+        assert!((SHOW_BYTES_MAX - 1_000..=SHOW_BYTES_MAX).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn a_full_schedule_is_as_large_as_is_counted_for_it() {
+        let mut schedule = Schedule::default();
+        for number in 0..SCHEDULE_SHOWS_MAX {
+            let second = 1_800_000_000 + i64::try_from(number).unwrap();
+            let at = |second| Timestamp::from_timestamp(second, 0).unwrap();
+            let show_id = format!("{number:s>ID_CHARS_MAX$}").parse().unwrap();
+            let slot = Slot { show_id, starts_at: at(second), ends_at: at(second + 1) };
+            schedule.insert(slot).unwrap();
+        }
+        let bytes = schedule.to_string().len();
+        let least = SCHEDULE_BYTES_MAX - 2 * SCHEDULE_SHOWS_MAX;
+        assert!((least..=SCHEDULE_BYTES_MAX).contains(&bytes), "{bytes}");
+    }
+}

@@ -19,6 +19,7 @@ pub struct Money {
 }
 
 #[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawMoney {
     amount: u64,
     currency: Currency,
@@ -168,5 +169,8 @@ mod tests {
         for text in ["", "IN", "inr", "INRR", "1NR", "₹"] {
             assert_eq!(text.parse::<Currency>(), Err(MoneyError::Currency), "{text:?}");
         }
+        let rupee: Currency = "INR".parse().unwrap();
+        assert_eq!((rupee.as_str(), String::from(rupee).as_str()), ("INR", "INR"));
+        assert_eq!(format!("{rupee:?}"), "INR");
     }
 }

@@ -349,4 +349,118 @@ mod tests {
         }
         assert_eq!(Status::Failed.apply(Command::Capture), Some(Status::Success));
     }
+
+    #[test]
+    fn a_reason_tells_who_was_late_and_who_paid_what_was_not_asked_for() {
+        use RefundReason as R;
+        let late = [R::HoldExpired, R::SeatsTaken, R::ShowBegun];
+        let misdirected = [R::SecondPayment, R::PaidAfterCancel, R::WrongAmount];
+        let neither =
+            [R::ShowCancelled, R::SeatsBlocked, R::BookingCancelled, R::ReturnedByProvider];
+        let told = |reason: R| (reason.is_late(), reason.is_misdirected());
+        assert_eq!(late.map(told), [(true, false); 3]);
+        assert_eq!(misdirected.map(told), [(false, true); 3]);
+        assert_eq!(neither.map(told), [(false, false); 4]);
+    }
+
+    const BEGIN: i64 = 1_000_000;
+    const HOUR: i64 = 60 * 60;
+    const DAY: i64 = 24 * HOUR;
+
+    /// So many seconds after a payment came to its status.
+    fn after(secs: i64) -> Timestamp {
+        Timestamp::from_timestamp(BEGIN + secs, 0).unwrap()
+    }
+
+    fn payment(status: Status) -> Payment {
+        Payment {
+            provider: "sandbox".parse().unwrap(),
+            reference: "p-1".parse().unwrap(),
+            reservation_id: None,
+            money: Money::new(45_000, "INR".parse().unwrap()).unwrap(),
+            status,
+            refund_reason: None,
+            created_at: after(-1),
+            changed_at: after(0),
+        }
+    }
+
+    /// Goal: a payment is looked at after as long again, once a day at least, and for the last time when
+    /// it is given up. Method: for each status, when who sees it and who does not comes back.
+    #[test]
+    fn a_payment_is_looked_at_ever_later_until_it_is_given_up() {
+        use Status as S;
+        let again = |at| (Some(at), Some(at));
+        for (status, now, (seen, unseen)) in [
+            (S::Pending, 0, again(15 * 60)),
+            (S::Pending, HOUR, again(2 * HOUR)),
+            (S::Pending, 2 * DAY, again(3 * DAY)),
+            (S::Pending, 6 * DAY + 1, again(7 * DAY)),
+            (S::Pending, 7 * DAY - 1, again(7 * DAY)),
+            (S::Pending, 7 * DAY, (None, Some(8 * DAY))),
+            (S::Pending, 9 * DAY, (None, Some(10 * DAY))),
+            (S::Failed, 0, again(15 * 60)),
+            (S::Failed, 13 * HOUR, again(DAY)),
+            (S::Failed, DAY, (None, Some(2 * DAY))),
+            (S::RefundDue, 0, again(HOUR)),
+            (S::RefundDue, 2 * HOUR, again(4 * HOUR)),
+            (S::RefundDue, 30 * DAY, again(31 * DAY)),
+            (S::Parked, 0, again(0)),
+            (S::Parked, HOUR, again(2 * HOUR)),
+            (S::Parked, 30 * DAY, again(31 * DAY)),
+            (S::Success, 0, (None, None)),
+            (S::Refunded, 0, (None, None)),
+        ] {
+            let found = |was_seen| payment(status).check_again_at(was_seen, after(now));
+            let expected = [seen, unseen].map(|secs| secs.map(after));
+            assert_eq!([found(true), found(false)], expected, "{status:?} after {now} s");
+        }
+    }
+
+    #[test]
+    fn money_that_may_come_is_given_up_and_money_that_is_owed_is_overdue() {
+        for status in STATUSES {
+            let given_up_after = match status {
+                Status::Pending => 7 * DAY,
+                Status::Failed => DAY,
+                Status::Parked | Status::Success | Status::RefundDue | Status::Refunded => i64::MAX,
+            };
+            let overdue_after = if status == Status::RefundDue { DAY } else { i64::MAX };
+            let payment = payment(status);
+            for secs in [0, DAY - 1, DAY, 7 * DAY - 1, 7 * DAY, 99 * DAY] {
+                let found =
+                    (payment.is_given_up_at(after(secs)), payment.is_overdue_at(after(secs)));
+                let expected = (given_up_after <= secs, overdue_after <= secs);
+                assert_eq!(found, expected, "{status:?} after {secs} s");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_provider_that_knows_a_payment_tells_how_far_it_is() {
+        let Payment { provider, reference, money, .. } = payment(Status::Pending);
+        let report =
+            |outcome| Report { provider: provider.clone(), reference: reference.clone(), outcome };
+        for progress in
+            [Progress::Processing, Progress::Captured, Progress::Failed, Progress::Refunded]
+        {
+            let known = report(Outcome::Known { reservation_id: None, money, progress });
+            assert_eq!(known.progress(), Some(progress));
+        }
+        for outcome in [Outcome::Unknown, Outcome::Away] {
+            assert_eq!(report(outcome).progress(), None);
+        }
+        let refund = |refund| Event::Refund {
+            provider: provider.clone(),
+            reference: reference.clone(),
+            money,
+            refund,
+        };
+        assert!(refund(Refund::Processing).is_refund_under_way());
+        for event in
+            [refund(Refund::Done), refund(Refund::Failed), Event::Payment(report(Outcome::Unknown))]
+        {
+            assert!(!event.is_refund_under_way(), "{event:?}");
+        }
+    }
 }

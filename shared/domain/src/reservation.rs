@@ -363,4 +363,27 @@ pub(crate) mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_reservation_is_for_its_own_seats_of_its_show() {
+        let held = |name: &str| PricedSeat {
+            seat_id: name.parse().unwrap(),
+            section_id: "MAIN".parse().unwrap(),
+            seat_type: "REGULAR".parse().unwrap(),
+            price: Money::new(22_500, "INR".parse().unwrap()).unwrap(),
+        };
+        let seats = ["A1", "A2"].map(held).into();
+        let held = Reservation { seats, ..reservation(Status::Pending) };
+        for (show, seats, expected) in [
+            ("s-1", &["A1", "A2"][..], true),
+            ("s-2", &["A1", "A2"], false),
+            ("s-1", &["A1", "A3"], false),
+            ("s-1", &["A1"], false),
+            ("s-1", &["A1", "A2", "A3"], false),
+        ] {
+            let ids: Vec<SeatId> = seats.iter().map(|seat| seat.parse().unwrap()).collect();
+            let found = held.is_for(&show.parse().unwrap(), ids.iter());
+            assert_eq!(found, expected, "{seats:?} of {show}");
+        }
+    }
 }

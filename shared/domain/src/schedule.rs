@@ -103,7 +103,8 @@ impl Schedule {
         if self.slots.len() >= SCHEDULE_SHOWS_MAX {
             return Err(InvalidShow::TooManyShows);
         }
-        let place = self.slots.partition_point(|other| other.starts_at < slot.starts_at);
+        let begin = |other: &Slot| other.starts_at;
+        let (Ok(place) | Err(place)) = self.slots.binary_search_by_key(&slot.starts_at, begin);
         self.slots.insert(place, slot);
         Ok(())
     }
@@ -221,7 +222,8 @@ mod tests {
         for there in [schedule(&[]), schedule(&[("b", 5, 6), ("a.b:c", 2, 5)])] {
             assert_eq!(there.to_string().parse(), Ok(there.clone()));
         }
-        assert!(schedule(&[]).to_string().is_empty());
+        assert!(schedule(&[]).to_string().is_empty() && schedule(&[]).is_empty());
+        assert!(!schedule(&[("a", 2, 5)]).is_empty());
         for (text, line) in [("1 2", 1), ("1 2 a\n1 x b", 2), ("5 6 a\n1 2 b", 2), ("1 2 #", 1)] {
             assert_eq!(text.parse::<Schedule>(), Err(InvalidSchedule(line)), "{text:?}");
         }

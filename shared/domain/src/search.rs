@@ -294,4 +294,94 @@ mod tests {
         let yes = read(ShowQuery { available: Some("yes"), ..none });
         assert_eq!(yes, Err(InvalidQuery::Available));
     }
+
+    /// Tonight at seven, in English, in 2D, for 450 or 600 rupees.
+    fn show() -> Show {
+        let prices = [("REGULAR", 45_000), ("PREMIUM", 60_000)];
+        let prices = prices.map(|(of, minor)| (of.parse().unwrap(), minor)).into();
+        Show {
+            starts_at: "2026-11-22T13:30:00Z".parse().unwrap(),
+            prices: crate::show::PriceList::new("INR".parse().unwrap(), prices).unwrap(),
+            ..crate::show::tests::show()
+        }
+    }
+
+    /// Goal: what is asked must all be so, and what is not asked may be anything. Method: nothing, each
+    /// question alone, and two of which one is not so.
+    #[test]
+    fn a_show_is_found_if_it_is_all_that_is_asked() {
+        let none = ShowQuery::default();
+        let movie = |text| ShowQuery { movie: Some(text), ..none };
+        let language = |text| ShowQuery { language: Some(text), ..none };
+        let screen_type = |text| ShowQuery { screen_type: Some(text), ..none };
+        let time_of_day = |text| ShowQuery { time_of_day: Some(text), ..none };
+        let price = |price_min, price_max| ShowQuery { price_min, price_max, ..none };
+        for (query, expected) in [
+            (none, true),
+            (movie("incep"), true),
+            (movie("m-1"), true),
+            (movie("m-2"), false),
+            (language("ENGLISH"), true),
+            (language("Hindi"), false),
+            (screen_type("2d"), true),
+            (screen_type("IMAX"), false),
+            (time_of_day("evening"), true),
+            (time_of_day("night"), false),
+            (price(Some("60000"), None), true),
+            (price(Some("60001"), None), false),
+            (price(None, Some("45000")), true),
+            (price(None, Some("44999")), false),
+            (price(Some("50000"), Some("60000")), true),
+            (price(Some("45001"), Some("59999")), false),
+            (ShowQuery { language: Some("english"), ..movie("m-2") }, false),
+        ] {
+            let filter = ShowFilter::try_from(query).unwrap();
+            assert_eq!(filter.matches(&show(), None), expected, "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_show_without_seats_is_not_found_by_who_needs_some() {
+        let left = |available| Availability {
+            status: crate::availability::Status::Available,
+            available,
+            total: 4,
+        };
+        for (asked, left, expected) in [
+            (None, None, true),
+            (Some("false"), Some(left(0)), true),
+            (Some("true"), None, false),
+            (Some("true"), Some(left(0)), false),
+            (Some("true"), Some(left(1)), true),
+        ] {
+            let query = ShowQuery { available: asked, ..ShowQuery::default() };
+            let filter = ShowFilter::try_from(query).unwrap();
+            assert_eq!(filter.matches(&show(), left.as_ref()), expected, "{asked:?} {left:?}");
+        }
+    }
+
+    #[test]
+    fn a_film_is_found_by_its_title_and_a_language_of_its_own() {
+        let movie = Movie {
+            id: "m-1".parse().unwrap(),
+            title: "The Dark Knight".to_owned().try_into().unwrap(),
+            languages: vec!["English".to_owned(), "Hindi".to_owned()],
+            genres: vec!["Action".to_owned()],
+            runtime_minutes: 152,
+            certificate: "UA".to_owned(),
+        };
+        for (title, language, expected) in [
+            (None, None, true),
+            (Some("dark"), None, true),
+            (Some("inception"), None, false),
+            (None, Some("HINDI"), true),
+            (None, Some("Tamil"), false),
+            (Some("dark"), Some("hindi"), true),
+            (Some("dark"), Some("Tamil"), false),
+            (Some("inception"), Some("hindi"), false),
+        ] {
+            let filter = MovieFilter::new(title, language);
+            assert_eq!(filter.matches(&movie), expected, "{title:?} {language:?}");
+        }
+    }
 }

@@ -240,6 +240,8 @@ mod tests {
         let extend = Command::Extend { reservation: id("theirs"), expires_at: at(300) };
         check(&seat, &extend, 99, Ok(held("theirs", 300)));
         check(&seat, &extend, 100, Err(Refusal::NotHeld));
+        let extend = Command::Extend { reservation: id("ours"), expires_at: at(300) };
+        check(&seat, &extend, 99, Err(Refusal::Held { until: at(100) }));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! Both only read the layout and the taken seats. They allocate for rows and for their answer, not
 //! for seats: 1,000 seats take well below a millisecond, and a test says so.
 
+use std::cmp::Reverse;
 use std::ptr;
 
 use crate::id::{SeatId, SeatType, SectionId};
@@ -84,8 +85,8 @@ struct Rank {
     left_alone: usize,
     /// For who needs an accessible seat: how many of those are used up.
     accessible: u16,
-    /// For who needs an accessible seat: how many of the others are not meant for their company.
-    no_companions: u16,
+    /// For who needs an accessible seat: how many are meant for their company.
+    companions: Reverse<u16>,
     /// How far from the focal point, squared.
     distance: u32,
 }
@@ -166,12 +167,15 @@ pub fn orphans<'t>(
     orphans
 }
 
-/// Numbers of seats of one row.
+/// Numbers of seats of one row: a bit for each.
 #[derive(Debug, Clone, Copy, Default)]
 struct Numbers([u64; Numbers::WORDS]);
 
+/// The highest number has a bit.
+const _: () = assert!((SEAT_NUMBER_MAX as usize) < 64 * Numbers::WORDS);
+
 impl Numbers {
-    const WORDS: usize = SEAT_NUMBER_MAX as usize / 64 + 1;
+    const WORDS: usize = 16;
 
     fn insert(&mut self, number: u16) {
         // What is behind the last number there may be is no seat.
@@ -355,16 +359,15 @@ impl<'a> Line<'a> {
         let is_alone = |rest: &[Spot<'_>]| matches!(rest, [one] if !offer.keeps(one.run));
         let (left, right) = (&stretch[..start], &stretch[end..]);
         let left_alone = usize::from(is_alone(left)) + usize::from(is_alone(right));
-        let count = last.number - first.number + 1;
-        let (accessible, no_companions) = match wanted.needs_accessible {
-            true => (has.accessible, count - has.companions),
+        let (accessible, companions) = match wanted.needs_accessible {
+            true => (has.accessible, has.companions),
             false => (0, 0),
         };
         Some(Rank {
             orphans: if left.len() + right.len() == 1 { 0 } else { left_alone },
             left_alone,
             accessible,
-            no_companions,
+            companions: Reverse(companions),
             distance: self.distance(first.number, last.number),
         })
     }
@@ -483,6 +486,17 @@ mod tests {
     }
 
     #[test]
+    fn a_single_seat_that_must_be_left_is_better_than_one_that_need_not() {
+        let of = |first, last, seat_type| run(first, last, seat_type, Feature::Standard);
+        let must = vec![of(1, 1, "REGULAR"), of(2, 3, "PREMIUM")];
+        let need_not = vec![of(1, 1, "REGULAR"), of(2, 3, "PREMIUM"), of(4, 5, "REGULAR")];
+        let hall = hall(vec![(must, vec![]), (need_not, vec![])]);
+        let wanted = Wanted { seat_type: Some("PREMIUM".parse().unwrap()), ..wanted(2) };
+        assert_eq!(best_of(&hall, &[], &wanted), "A2 A3", "though B2 B3 have the better view");
+        assert_eq!(best_of(&hall, &["A2"], &wanted), "B2 B3");
+    }
+
+    #[test]
     fn only_what_is_sold_wanted_and_meant_for_them_is_proposed() {
         let layout = sections(vec![
             vec![
@@ -531,6 +545,14 @@ mod tests {
         assert_eq!(find(1, true, false), "A6");
         assert_eq!(find(2, true, false), "A5 A6", "with a companion");
         assert_eq!(find(3, true, true), "A4 A5 A6", "and only one space for a wheelchair");
+        let runs = vec![
+            run(1, 1, "REGULAR", Feature::Companion),
+            run(2, 2, "REGULAR", Feature::Accessible),
+            run(3, 9, "REGULAR", Feature::Standard),
+        ];
+        let aside = hall(vec![(runs, vec![])]);
+        let two = Wanted { needs_accessible: true, ..wanted(2) };
+        assert_eq!(best_of(&aside, &[], &two), "A1 A2", "a companion is worth a worse view");
         let none = plain(2, 9, &[]);
         assert_eq!(best_of(&none, &[], &Wanted { needs_accessible: true, ..wanted(1) }), "");
     }
@@ -844,5 +866,43 @@ mod tests {
                 assert!(took < Duration::from_millis(1), "one in {every} taken: {took:?}");
             }
         }
+    }
+
+    /// Goal: only sections are read in which there could be what is wanted. Method: sections that lack
+    /// one thing each, against each thing that can be wanted.
+    #[test]
+    fn only_sections_that_could_have_it_are_looked_at() {
+        let of = |seat_type, feature| vec![(vec![run(1, 4, seat_type, feature)], vec![])];
+        let layout = sections(vec![
+            of("REGULAR", Feature::Standard),
+            of("PREMIUM", Feature::Standard),
+            of("REGULAR", Feature::Accessible),
+            of("REGULAR", Feature::Companion),
+            of("HOUSE", Feature::Accessible),
+        ]);
+        let find = |wanted: &Wanted, accessible_released| {
+            let offer = Offer { layout: &layout, prices: &prices(), accessible_released };
+            let found: Vec<&str> = offer.sections_for(wanted).map(|of| of.id.as_str()).collect();
+            found.join(" ")
+        };
+        let premium = Wanted { seat_type: Some("PREMIUM".parse().unwrap()), ..wanted(1) };
+        let first = Wanted { section: Some("S0".parse().unwrap()), ..wanted(1) };
+        let wheelchair = Wanted { needs_accessible: true, ..wanted(1) };
+        for (wanted, kept, released) in [
+            (&wanted(1), "S0 S1", "S0 S1 S2 S3"),
+            (&premium, "S1", "S1"),
+            (&first, "S0", "S0"),
+            (&wheelchair, "S2", "S2"),
+            (&Wanted { needs_accessible: true, ..premium.clone() }, "", ""),
+        ] {
+            assert_eq!([find(wanted, false), find(wanted, true)], [kept, released], "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_numbers_of_the_longest_row_count_too() {
+        let hall = plain(1, SEAT_NUMBER_MAX, &[]);
+        assert_eq!(orphans_of(&hall, &["A996"], &["A998"]), "A997 A999");
+        assert_eq!(best_of(&plain(1, 130, &[]), &["A65", "A66"], &wanted(1)), "A64");
     }
 }

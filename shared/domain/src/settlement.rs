@@ -339,4 +339,43 @@ mod tests {
             Decision::Over(RefundReason::HoldExpired)
         );
     }
+
+    #[test]
+    fn a_slow_payment_that_the_provider_tells_of_extends_no_hold() {
+        let slow = report(Progress::Processing, 500);
+        for (status, now, expected) in [
+            (Status::Pending, END - 1, Decision::Wait { extend: false }),
+            (Status::Pending, END, Decision::Watch(RefundReason::HoldExpired)),
+            (Status::Expired, END, Decision::Watch(RefundReason::HoldExpired)),
+            (Status::Expired, SHOW, Decision::Watch(RefundReason::ShowBegun)),
+        ] {
+            let found = decide(&reservation(status), &slow, false, Origin::Provider, at(now));
+            assert_eq!(found, expected, "{status:?} at {now}");
+        }
+    }
+
+    /// Goal: who gets money back hears the best reason. Method: each status, with the show and without.
+    #[test]
+    fn the_shows_end_is_the_better_reason_but_for_who_paid_twice() {
+        use RefundReason as R;
+        for (status, off, on) in [
+            (Status::Pending, R::ShowCancelled, None),
+            (Status::Confirmed, R::SecondPayment, Some(R::SecondPayment)),
+            (Status::Cancelled, R::ShowCancelled, Some(R::PaidAfterCancel)),
+            (Status::Expired, R::ShowCancelled, Some(R::HoldExpired)),
+            (Status::Failed, R::ShowCancelled, Some(R::HoldExpired)),
+        ] {
+            for (show_cancelled, expected) in [(true, Some(off)), (false, on)] {
+                let paid = report(Progress::Captured, 500);
+                let reservation = reservation(status);
+                let found =
+                    decide(&reservation, &paid, show_cancelled, Origin::Customer, at(END - 1));
+                let reason = match found {
+                    Decision::Refund { reason, .. } => Some(reason),
+                    _no_refund => None,
+                };
+                assert_eq!(reason, expected, "{status:?}, cancelled: {show_cancelled}");
+            }
+        }
+    }
 }

@@ -251,3 +251,103 @@ impl Show {
         Ok(Quote { seats: priced, amount })
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::layout::{Feature, RawLayout, Row, Run, Section};
+    use crate::limits::AMOUNT_MINOR_MAX;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_timestamp(second, 0).unwrap()
+    }
+
+    /// Rows A of four REGULAR seats and B of two PREMIUM ones.
+    pub(crate) fn layout() -> Layout {
+        let row = |label: &str, last, seat_type: &str| Row {
+            label: label.to_owned(),
+            runs: vec![Run {
+                first: 1,
+                last,
+                seat_type: seat_type.parse().unwrap(),
+                feature: Feature::Standard,
+            }],
+            aisles_after: Vec::new(),
+        };
+        let rows = vec![row("A", 4, "REGULAR"), row("B", 2, "PREMIUM")];
+        let sections = vec![Section { id: "MAIN".parse().unwrap(), rows }];
+        RawLayout { sections }.try_into().unwrap()
+    }
+
+    fn priced(regular_minor: u64) -> PriceList {
+        let prices = [("REGULAR".parse().unwrap(), regular_minor)];
+        PriceList::new("INR".parse().unwrap(), prices.into()).unwrap()
+    }
+
+    /// A show on sale in a hall of this [`layout`], of which it sells the REGULAR seats.
+    pub(crate) fn show() -> Show {
+        let name = |text: &str| Name::try_from(text.to_owned()).unwrap();
+        Show {
+            id: "s-1".parse().unwrap(),
+            movie: MovieRef { id: "m-1".parse().unwrap(), title: name("Inception") },
+            theatre: TheatreRef { id: "regal".parse().unwrap(), name: name("Regal") },
+            auditorium: AuditoriumRef {
+                id: "screen-1".parse().unwrap(),
+                name: name("Screen 1"),
+                layout_version: 1,
+            },
+            city_id: "delhi".parse().unwrap(),
+            date: "2026-11-23".parse().unwrap(),
+            starts_at: at(9_000),
+            ends_at: at(19_000),
+            language: "English".to_owned(),
+            screen_type: "2D".to_owned(),
+            prices: priced(45_000),
+            status: Status::OnSale,
+            time_zone: "Asia/Kolkata".to_owned(),
+            seat_count: 4,
+            orphan_rule: OrphanRule::Off,
+            accessible_released: false,
+            opened_at: None,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn a_show_sells_while_it_is_on_sale_until_it_begins() {
+        let (closed, off) = (Err(NotOnSale::Closed), Err(NotOnSale::Cancelled));
+        for (status, before, from_then_on, takes_place) in [
+            (Status::Scheduled, closed, closed, Ok(())),
+            (Status::OnSale, Ok(()), closed, Ok(())),
+            (Status::Cancelled, off, off, off),
+        ] {
+            let show = Show { status, ..show() };
+            let sells = [8_999, 9_000, 9_001].map(|second| show.sells_at(at(second)));
+            assert_eq!(sells, [before, from_then_on, from_then_on], "{status:?}");
+            assert_eq!(show.takes_place(), takes_place, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_quote_has_each_seat_with_its_price_or_tells_all_that_are_not_sold() {
+        let quote = |show: &Show, names: &[&str]| {
+            let seats: Vec<SeatId> = names.iter().map(|name| name.parse().unwrap()).collect();
+            show.quote(&seats.try_into().unwrap(), &layout())
+        };
+        let inr = |minor| Money::new(minor, "INR".parse().unwrap()).unwrap();
+        let found = quote(&show(), &["A2", "A1"]).unwrap();
+        let seat = |name: &str| PricedSeat {
+            seat_id: name.parse().unwrap(),
+            section_id: "MAIN".parse().unwrap(),
+            seat_type: "REGULAR".parse().unwrap(),
+            price: inr(45_000),
+        };
+        assert_eq!(found, Quote { seats: ["A1", "A2"].map(seat).into(), amount: inr(90_000) });
+        let unknown = ["A9", "B1"].map(|name| name.parse().unwrap()).into();
+        assert_eq!(quote(&show(), &["A1", "A9", "B1"]), Err(NoQuote::UnknownSeats(unknown)));
+        let dearest = Show { prices: priced(AMOUNT_MINOR_MAX), ..show() };
+        assert!(quote(&dearest, &["A1"]).is_ok());
+        let too_much = Err(NoQuote::Amount(MoneyError::TooMuch));
+        assert_eq!(quote(&dearest, &["A1", "A2"]), too_much);
+    }
+}

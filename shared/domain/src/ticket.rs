@@ -196,6 +196,7 @@ mod tests {
         }
         for text in ["A", "Gate 1, north", &"ü".repeat(64)] {
             assert_eq!(gate(text).unwrap().as_str(), text);
+            assert_eq!(String::from(gate(text).unwrap()), text);
         }
     }
 }

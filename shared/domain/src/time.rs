@@ -114,7 +114,46 @@ pub mod as_text_option {
 
 #[cfg(test)]
 mod tests {
+    use serde::de::value::{Error, UnitDeserializer};
+    use serde::de::{Deserializer, IntoDeserializer as _, Visitor};
+    use serde::forward_to_deserialize_any;
+
     use super::*;
+
+    /// A text that may be missing, and is there.
+    struct There(&'static str);
+
+    impl<'de> Deserializer<'de> for There {
+        type Error = Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            visitor.visit_some(self.0.into_deserializer())
+        }
+
+        forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+            ignored_any
+        }
+    }
+
+    #[test]
+    fn an_instant_is_read_from_its_text() {
+        let (earlier, instant) = ("2026-11-22T23:59:59.999Z", "2026-11-23T05:30:00+05:30");
+        let expected: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
+        let read = |text: &'static str| {
+            as_text::deserialize::<serde::de::value::StrDeserializer<'_, Error>>(
+                text.into_deserializer(),
+            )
+        };
+        assert_eq!(read(instant), Ok(expected));
+        assert_eq!(read(earlier).map(text).as_deref(), Ok(earlier));
+        assert!(read("today").is_err());
+        assert_eq!(as_text_option::deserialize(There(instant)), Ok(Some(expected)));
+        assert!(as_text_option::deserialize(There("today")).is_err());
+        let nothing = UnitDeserializer::<Error>::new();
+        assert_eq!(as_text_option::deserialize(nothing), Ok(None));
+    }
 
     #[test]
     fn texts_sort_as_instants_do() {

@@ -647,6 +647,34 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_nobody_says_moves_with_the_begin_and_the_film() {
+        let house = House::new();
+        let before = draft().show(&house.known(), now()).unwrap();
+        let minutes = |plan: &Plan, house: &House| {
+            let after = plan.change(&before, &house.known(), now()).unwrap();
+            (after.ends_at - after.starts_at).num_minutes()
+        };
+        let later = with(|draft| draft.plan.starts_at = when("2026-11-24T00:16"));
+        assert_eq!(minutes(&later.plan, &house), 148);
+        let mut other = House::new();
+        other.movie = Movie { id: "amelie".parse().unwrap(), runtime_minutes: 122, ..other.movie };
+        assert_eq!(minutes(&draft().plan, &other), 122);
+    }
+
+    #[test]
+    fn a_show_that_is_moved_begins_ahead() {
+        let house = House::new();
+        let before = draft().show(&house.known(), now()).unwrap();
+        let late = before.starts_at;
+        let plan = draft().plan;
+        assert!(plan.change(&before, &house.known(), late).is_ok(), "it stays where it is");
+        let earlier = Plan { starts_at: when("2026-11-24T00:14"), ..plan };
+        let gone = late - TimeDelta::minutes(1);
+        let past = NotChanged::Invalid(InvalidShow::Past(gone));
+        assert_eq!(earlier.change(&before, &house.known(), gone), Err(past));
+    }
+
+    #[test]
     fn a_cancelled_show_stays_as_it_is() {
         let house = House::new();
         let mut before = draft().show(&house.known(), now()).unwrap();
@@ -681,6 +709,16 @@ mod tests {
             }
             assert_eq!(reprice(&[("REGULAR", inr(1)), ("SOFA", inr(2))]), Ok(14));
         }
+    }
+
+    #[test]
+    fn other_prices_change_nothing_else() {
+        let house = House::new();
+        let before = draft().show(&house.known(), now()).unwrap();
+        let after =
+            with(|draft| draft.prices = prices(&[("SOFA", inr(9))])).show(&house.known(), now());
+        let expected = Show { version: 2, ..after.unwrap() };
+        assert_eq!(reprice(&before, &prices(&[("SOFA", inr(9))]), &house.layout), Ok(expected));
     }
 
     #[test]
@@ -736,5 +774,23 @@ mod tests {
             draft.plan.language = name("Hindi");
         });
         assert_eq!(two, ["another language", "other prices"]);
+    }
+
+    /// Goal: who says no end means any; who says one means that. Method: the end that there is, another,
+    /// and none, where the film has become longer since.
+    #[test]
+    fn an_end_is_another_only_for_who_says_one() {
+        let mut house = House::new();
+        let there = draft().show(&house.known(), now()).unwrap();
+        house.movie.runtime_minutes += 1;
+        for (ends_at, expected) in [
+            (None, &[][..]),
+            (Some("2026-11-24T02:43"), &[]),
+            (Some("2026-11-24T02:44"), &["another end"]),
+        ] {
+            let draft = with(|draft| draft.plan.ends_at = ends_at.map(when));
+            let made = draft.show(&house.known(), now()).unwrap();
+            assert_eq!(draft.differences(&there, &made), expected, "{ends_at:?}");
+        }
     }
 }
