@@ -1,23 +1,85 @@
-//! The books of a show: everything that the tables say of it, read whole.
+//! The books of a show: everything that the tables say of it, read whole or line by line.
 
 use std::collections::BTreeSet;
 
 use domain::audit::{Books, Claim, Unreadable};
+use domain::cancellation::Cancellation;
 use domain::id::{PaymentReference, Provider, ReservationId, SectionId, ShowId};
-use domain::payment::Payment;
+use domain::payment::{Payment, Status};
+use domain::reservation::Reservation;
 use domain::seat::Seat;
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::item::{Item, string};
 use crate::txn::corrupt;
-use crate::{Fault, Store, payment as payments, reservation as reservations, seat as seats};
+use crate::{
+    Fault, RecordedEvent, Store, event as events, payment as payments, reservation as reservations,
+    seat as seats, show_cancellation as cancellations,
+};
 
 /// Calls under way side by side.
 const AT_ONCE: usize = 16;
 
 /// An item, or why it cannot be read.
 type Readable<T> = Result<T, Unreadable>;
+
+/// What one item says, for books that somebody keeps beside the tables, as these change. Each is read
+/// as [`Store::books_of`] reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A claim on a seat of a show.
+    Claim(ShowId, Claim),
+    /// A reservation.
+    Reservation(Box<Reservation>),
+    /// A payment.
+    Payment(Box<ListedPayment>),
+    /// The cancellation of a show.
+    Cancellation(Box<Cancellation>),
+    /// What others were told.
+    Event(Box<RecordedEvent>),
+}
+
+/// A payment, and who finds it without its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPayment {
+    /// The payment.
+    pub payment: Payment,
+    /// The show among whose payments it is listed, if it is among any.
+    pub show_id: Option<ShowId>,
+    /// As what somebody comes back to it, if anybody does.
+    pub checked_as: Option<Status>,
+}
+
+impl Line {
+    /// The line that an item is; nothing if it is of the catalogue, a limit or a subscription. Costs
+    /// nothing: it reads no table.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Corrupt`].
+    pub fn read(item: serde_dynamo::Item) -> Result<Option<Self>, Fault> {
+        let item: Item = item.into();
+        let (partition, sort_key) = (text(&item, "pk"), text(&item, "sk"));
+        let line = match partition.split('#').next() {
+            Some("SHOW") if sort_key.starts_with("SEAT#") => {
+                let malformed = || corrupt(format!("seat: `pk` is {partition:?}"));
+                let (show, section) = seats::section_in(&partition).ok_or_else(malformed)?;
+                Self::Claim(show, claim(&section, &item)?)
+            }
+            Some("RESERVATION") => Self::Reservation(Box::new(reservations::read(item)?)),
+            Some("PAYMENT") => {
+                let (show_id, checked_as) = (listed_for(&item)?, checked_as(&item)?);
+                let payment = payments::read(item)?;
+                Self::Payment(Box::new(ListedPayment { payment, show_id, checked_as }))
+            }
+            Some("CANCELLATION") => Self::Cancellation(Box::new(cancellations::read(item)?)),
+            Some("EVENT") => Self::Event(Box::new(events::read(item)?)),
+            _in_no_books => return Ok(None),
+        };
+        Ok(Some(line))
+    }
+}
 
 impl Store {
     /// What the tables say of a show with these sections: every claim on its seats, the payments for
@@ -121,6 +183,24 @@ fn claim(section: &SectionId, item: &Item) -> Result<Claim, Fault> {
     let sort_key = sort_key.ok_or_else(|| corrupt("seat: `sk` is missing"))?;
     let (section_id, seat_id) = (section.clone(), seats::id_in(sort_key)?);
     Ok(Claim { section_id, seat_id, seat: seats::read(Some(item))? })
+}
+
+/// The show among whose payments an item is listed, if it is among any.
+fn listed_for(payment: &Item) -> Result<Option<ShowId>, Fault> {
+    let Some(listed) = payment.get("show_shard") else { return Ok(None) };
+    let show = listed.as_s().ok().and_then(|shard| shard.rsplit_once('#')?.0.parse().ok());
+    show.map(Some).ok_or_else(|| corrupt("payment: `show_shard` is malformed"))
+}
+
+/// As what an item is listed among the payments to come back to, if it is.
+fn checked_as(payment: &Item) -> Result<Option<Status>, Fault> {
+    let listed = match (payment.get("check_shard"), payment.get("check_at")) {
+        (None, None) => return Ok(None),
+        (Some(listed), Some(_)) => listed.as_s().ok().and_then(|shard| shard.split_once('#')),
+        (Some(_), None) | (None, Some(_)) => None,
+    };
+    let status = listed.and_then(|(name, _)| serde_dynamo::from_attribute_value(string(name)).ok());
+    status.map(Some).ok_or_else(|| corrupt("payment: `check_shard` is malformed"))
 }
 
 fn claimed_by(seat: &Seat) -> Option<&ReservationId> {

@@ -96,7 +96,7 @@ fn item_of(event: &RecordedEvent) -> Item {
 }
 
 /// The event that an item is.
-fn read(found: Item) -> Result<RecordedEvent, Fault> {
+pub(crate) fn read(found: Item) -> Result<RecordedEvent, Fault> {
     let record: Record = from_item("event", found)?;
     let id = record.pk.strip_prefix("EVENT#").and_then(|id| id.parse().ok());
     Ok(RecordedEvent {

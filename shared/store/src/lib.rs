@@ -47,6 +47,7 @@ mod settle;
 mod show_cancellation;
 mod ticket;
 
+pub use audit::{Line, ListedPayment};
 pub use block::{Claim, HouseSeatsError};
 pub use cancel::{CancelError, Cancelled};
 pub use catalog::{CreateError, Entry, RemoveError, ReplaceError, Standalone};

@@ -66,7 +66,8 @@ fn not_ordered(show: &ShowId) -> Fault {
     corrupt(format!("nobody ordered that {show} is cancelled"))
 }
 
-fn read(found: Item) -> Result<Cancellation, Fault> {
+/// The cancellation that an item is.
+pub(crate) fn read(found: Item) -> Result<Cancellation, Fault> {
     let record: Record = from_item("cancellation", found)?;
     let broken = |what: &str| corrupt(format!("cancellation: `{what}` is malformed"));
     let show = record.pk.strip_prefix("CANCELLATION#").and_then(|id| id.parse().ok());
