@@ -22,8 +22,8 @@ mod signature;
 mod stripe;
 mod webhook;
 
-pub use client::ProviderError;
 pub(crate) use client::tls;
+pub use client::{Carrier, ProviderError};
 pub(crate) use secrets::Secrets;
 pub use secrets::{ProviderSecrets, SecretSource};
 pub(crate) use signature::sign;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub live: bool,
     /// Where its keys and the secrets of webhooks come from.
     pub secrets: SecretSource,
+    /// What carries requests to it, if it is not reached by a socket.
+    pub carrier: Option<Carrier>,
 }
 
 /// What a provider does for us.
@@ -123,7 +125,7 @@ pub(crate) fn provider(
     if !base_url.starts_with("https://") && (*live || !base_url.starts_with("http://")) {
         return Err(MissingSetting("PAYMENT_BASE_URL"));
     }
-    let client = Client::new(base_url);
+    let client = Client::new(base_url, settings.carrier.clone());
     match provider.as_str() {
         // Play money is for a desk and for tests.
         "sandbox" if *live => Err(MissingSetting("PAYMENT_PROVIDER")),

@@ -12,6 +12,10 @@ use crate::problem::{NO_TOKEN, Problem};
 use crate::request::Request;
 use crate::view;
 
+/// Characters of what is told of one mistake, at most. What is quoted in it may be as long as an upload,
+/// and what Lambda answers ends at 6 MB.
+const DETAIL_CHARS_MAX: usize = 1_000;
+
 /// An answer.
 pub type Response = http::Response<Body>;
 
@@ -130,7 +134,7 @@ pub(crate) fn problem(problem: &Problem, request_id: &str) -> Response {
         "type": "about:blank",
         "title": status.canonical_reason(),
         "status": status.as_u16(),
-        "detail": problem.to_string(),
+        "detail": brief(&problem.to_string()),
         "code": code,
         "requestId": request_id,
     });
@@ -159,16 +163,24 @@ fn members_of(problem: &Problem) -> Vec<(&'static str, Value)> {
         Problem::OrphanSeats(seats) => vec![("orphans", json!(seats))],
         Problem::AccessibleSeats(seats) => vec![("seatIds", json!(seats))],
         Problem::InvalidLayout(mistakes) => {
-            let mistakes = mistakes.iter().map(|of| json!({"detail": of.to_string()}));
+            let mistakes = mistakes.iter().map(|of| json!({"detail": brief(&of.to_string())}));
             vec![("errors", mistakes.collect())]
         }
         Problem::InvalidSchedule { created, errors } => {
-            let errors = errors
-                .iter()
-                .map(|of| json!({"line": of.line, "showId": of.show_id, "detail": of.detail}));
+            let errors = errors.iter().map(
+                |of| json!({"line": of.line, "showId": of.show_id, "detail": brief(&of.detail)}),
+            );
             vec![("created", json!(created)), ("errors", errors.collect())]
         }
         _nothing_more => Vec::new(),
+    }
+}
+
+/// As much of a text as somebody reads.
+fn brief(text: &str) -> String {
+    match text.char_indices().nth(DETAIL_CHARS_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 

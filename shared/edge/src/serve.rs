@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{HOST, HeaderMap, HeaderValue};
 use lambda_http::request::LambdaRequest;
@@ -23,6 +25,10 @@ use crate::settings::MissingSetting;
 /// A function as Lambda calls it: an event in, its answer out.
 pub type Function =
     Arc<dyn Fn(LambdaEvent<Value>) -> BoxFuture<'static, Result<Value, Error>> + Send + Sync>;
+
+/// Bytes of a query, more than API Gateway takes of a request's line and headers together (AWS, "Quotas
+/// for configuring and running an HTTP API"). Escaped it is still what a URL may be.
+const QUERY_BYTES_MAX: usize = 10 * 1024;
 
 /// Runs `handler` as the Lambda function of this name, until the sandbox ends.
 ///
@@ -76,7 +82,7 @@ where
     F: Future<Output = Result<Response, Problem>> + Send,
 {
     lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<LambdaRequest>| {
-        let payload = without_forged_url(event.payload);
+        let payload = harmless(event.payload);
         let service = service_fn(move |http| respond(app, name, handler, http));
         Adapter::from(service).call(LambdaEvent::new(payload, event.context))
     }))
@@ -128,7 +134,7 @@ where
     Arc::new(move |event: LambdaEvent<Value>| {
         let (app, handler) = (app.clone(), handler.clone());
         Box::pin(async move {
-            let payload = without_forged_url(serde_json::from_value(event.payload)?);
+            let payload = harmless(serde_json::from_value(event.payload)?);
             let service = service_fn(|http| respond(&app, name, &handler, http));
             let answer = Adapter::from(service).call(LambdaEvent::new(payload, event.context));
             Ok(serde_json::to_value(answer.await?)?)
@@ -228,22 +234,32 @@ fn note(app: &App, name: &str, problem: &Problem) {
     }
 }
 
-/// Makes what a stranger can write harmless where `lambda_http` would build the request's URL of
-/// it and panic: a scheme or host that is none, for which nothing here asks, and characters that
-/// no query may have.
-fn without_forged_url(mut event: LambdaRequest) -> LambdaRequest {
+/// Makes what a stranger can write harmless where `lambda_http` would build the request of it and
+/// panic: a scheme or host that is none, for which nothing here asks, characters that no query may
+/// have, more of it than API Gateway takes, and a body that says to be Base64 and is not. The last two
+/// count as none.
+fn harmless(mut event: LambdaRequest) -> LambdaRequest {
     let strip = |headers: &mut HeaderMap| {
         headers.remove(HOST);
         headers.remove("x-forwarded-proto");
     };
+    let decodes = |text: &String| BASE64.decode(text).is_ok();
     match &mut event {
         LambdaRequest::ApiGatewayV1(event) => {
             strip(&mut event.headers);
             strip(&mut event.multi_value_headers);
+            if event.is_base64_encoded {
+                event.body = event.body.take().filter(decodes);
+            }
         }
         LambdaRequest::ApiGatewayV2(event) => {
             strip(&mut event.headers);
-            event.raw_query_string = event.raw_query_string.take().map(|query| escape(&query));
+            if event.is_base64_encoded {
+                event.body = event.body.take().filter(decodes);
+            }
+            let query = event.raw_query_string.take();
+            let query = query.filter(|query| query.len() <= QUERY_BYTES_MAX);
+            event.raw_query_string = query.map(|query| escape(&query));
         }
         _others_are_not_enabled => {}
     }

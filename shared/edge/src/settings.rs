@@ -110,6 +110,7 @@ impl Settings {
                     _neither => return Err(MissingSetting("PAYMENT_LIVE")),
                 },
                 secrets: SecretSource::Managed { id: need("PAYMENT_SECRET_ID")? },
+                carrier: None,
             }),
         };
         let ticket_secret = |name| match find(name) {

@@ -109,6 +109,10 @@ impl Target {
             return Err(Refused::Fragment);
         }
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+        let is_spelt_out = is_uri(url.path()) && url.query().is_none_or(is_uri);
+        if !is_spelt_out || (address.is_none() && !is_uri(host)) {
+            return Err(Refused::NotAUrl);
+        }
         let end = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
         let is_here = address.map_or(end == "localhost", |address| address.is_loopback());
         let is_let_in = is_here && allows_loopback;
@@ -172,6 +176,17 @@ fn is_global(address: IpAddr) -> bool {
     }
 }
 
+/// Whether a path, a query or a name has only what RFC 3986 lets stand there. The WHATWG's rules, by which
+/// a URL is read, let more stand as it is; others would not understand it.
+fn is_uri(text: &str) -> bool {
+    let is_hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let bytes = text.as_bytes();
+    bytes.iter().enumerate().all(|(at, byte)| match byte {
+        b'%' => is_hex(bytes.get(at + 1)) && is_hex(bytes.get(at + 2)),
+        byte => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(byte),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +194,16 @@ mod tests {
     #[track_caller]
     fn check(url: &str, allows_loopback: bool, expected: Result<(), Refused>) {
         assert_eq!(Target::parse(url, allows_loopback).map(drop), expected, "{url}");
+    }
+
+    #[test]
+    fn what_others_would_not_understand_is_no_target() {
+        for rest in ["{mple.com/", "example.com/?a=[b]", "example.com/?a={b}", "example.com/%zz"] {
+            check(&format!("https://{rest}"), false, Err(Refused::NotAUrl));
+        }
+        for rest in ["example.com/a%20b?c=%5Bd%5D", "a_b.example.com/~x/;y"] {
+            check(&format!("https://{rest}"), false, Ok(()));
+        }
     }
 
     #[test]
