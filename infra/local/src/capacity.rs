@@ -176,7 +176,7 @@ fn filled(title: &str, waits: Waits, flow: &Flow<'_>) -> Vec<String> {
 }
 
 /// A whole number, with commas.
-fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -56,7 +56,7 @@ pub struct Refusal {
 }
 
 /// An answer as it is on the wire: a status, and JSON.
-type Answer = (u16, Vec<u8>);
+pub(crate) type Answer = (u16, Vec<u8>);
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,7 +168,8 @@ pub fn operation_of(request: &HttpRequest) -> Option<&str> {
     request.headers().get("x-amz-target")?.split_once('.').map(|(_, operation)| operation)
 }
 
-fn carry_out(db: &Database, operation: &str, body: &[u8]) -> Answer {
+/// Has the embedded engine carry out a request.
+pub(crate) fn carry_out(db: &Database, operation: &str, body: &[u8]) -> Answer {
     match dispatch(db, operation, body) {
         Ok(text) => (200, text.into_bytes()),
         Err(error) => (error.status_code(), error.to_json().into_bytes()),

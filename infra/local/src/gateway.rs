@@ -29,6 +29,9 @@ pub use self::cors::Cors;
 /// Bytes of a request's body that API Gateway takes.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 
+/// Bytes of a request's line and headers that it takes. Here only the line is measured.
+const LINE_BYTES_MAX: usize = 10 * 1024;
+
 /// A router with `routes`, to functions that `find` finds by their logical ids, and for browsers what
 /// `cors` says, if anything.
 ///
@@ -51,6 +54,9 @@ pub fn router(
                            parameters: RawPathParams,
                            request: Request| async move {
             let (parts, body) = request.into_parts();
+            if parts.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > LINE_BYTES_MAX) {
+                return message(StatusCode::URI_TOO_LONG, "URI Too Long");
+            }
             let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
                 return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long");
             };

@@ -6,7 +6,8 @@
 //! What is imitated here is only AWS itself ([`gateway`], [`dynamodb`], [`queue`], [`pump`], [`bus`],
 //! [`mailbox`]) and the payment provider ([`sandbox`]). What went out is to be seen on [`pages`].
 //! Functions are called in process ([`functions`]), or are the binaries that are deployed ([`runtime`],
-//! [`secrets`]). [`capacity`] tells what all that would take on AWS.
+//! [`secrets`]). [`capacity`] tells what all that would take on AWS. [`simulation`] breaks it in every way that
+//! it can, and looks whether the books still balance.
 
 pub mod bus;
 pub mod capacity;
@@ -22,6 +23,7 @@ pub mod runtime;
 pub mod sandbox;
 pub mod secrets;
 pub mod server;
+pub mod simulation;
 pub mod template;
 pub mod token;
 

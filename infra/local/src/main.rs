@@ -1,8 +1,10 @@
 //! `cargo run -p local`: Marquee whole, on this machine. `cargo run -p local -- token` prints a token
-//! for it, and `cargo run -p local -- capacity` what it would take on AWS.
+//! for it, `cargo run -p local -- capacity` what it would take on AWS, and `cargo run -p local
+//! --release -- simulate` tries to break it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -114,6 +116,8 @@ enum Command {
     Token(TokenArguments),
     /// Print what a sale takes of AWS, what it costs, and what gives in first.
     Capacity(local::capacity::Arguments),
+    /// Play random histories with faults, and check after every write that nothing is broken.
+    Simulate(local::simulation::Arguments),
 }
 
 #[derive(Args)]
@@ -156,19 +160,25 @@ impl Signing {
     }
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Error> {
+fn main() -> Result<ExitCode, Error> {
     let arguments = Arguments::parse();
     match arguments.command {
-        Some(Command::Token(wanted)) => print_token(wanted),
-        Some(Command::Capacity(sale)) => {
-            let report = local::capacity::report(&sale);
-            // Whoever reads its beginning only has read enough.
-            let _ = writeln!(std::io::stdout(), "{}", report.trim_end());
-            Ok(())
+        Some(Command::Token(wanted)) => print_token(wanted)?,
+        Some(Command::Capacity(sale)) => print(&local::capacity::report(&sale)),
+        Some(Command::Simulate(wanted)) => {
+            // A history has a runtime of its own, so there must be none around it.
+            let report = local::simulation::simulate(&wanted);
+            print(&report.text);
+            return Ok(if report.held { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        None => serve(arguments).await,
+        None => serve(arguments)?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever reads its beginning only has read enough.
+fn print(report: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", report.trim_end());
 }
 
 fn print_token(wanted: TokenArguments) -> Result<(), Error> {
@@ -184,6 +194,7 @@ fn drawn() -> String {
     format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
 }
 
+#[tokio::main]
 async fn serve(mut arguments: Arguments) -> Result<(), Error> {
     if !arguments.webhook_secret.iter().any(|(provider, _)| provider.as_str() == SANDBOX) {
         let secret = format!("whsec_{}", BASE64.encode(drawn()));

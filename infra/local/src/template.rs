@@ -4,6 +4,8 @@
 mod events;
 mod values;
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
@@ -43,6 +45,37 @@ pub struct Route {
     pub path: String,
     /// The function's logical id, as `HoldSeats`.
     pub function: String,
+}
+
+impl Route {
+    /// The parameters that a path has on this route; nothing if it is not on it.
+    fn parameters_of(&self, method: &str, path: &str) -> Option<BTreeMap<String, String>> {
+        let (ours, theirs) = (self.path.split('/'), path.split('/'));
+        if self.method != method || ours.clone().count() != theirs.clone().count() {
+            return None;
+        }
+        let mut parameters = BTreeMap::new();
+        for (ours, theirs) in ours.zip(theirs) {
+            match ours.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+                Some(name) => drop(parameters.insert(name.to_owned(), theirs.to_owned())),
+                None if ours == theirs => {}
+                None => return None,
+            }
+        }
+        Some(parameters)
+    }
+
+    /// The route that API Gateway chooses for a path, and its parameters: of those that fit the most
+    /// specific one, which has the fewest parameters.
+    #[must_use]
+    pub fn chosen<'a>(
+        routes: &'a [Self],
+        method: &str,
+        path: &str,
+    ) -> Option<(&'a Self, BTreeMap<String, String>)> {
+        let fit = |route: &'a Self| Some((route, route.parameters_of(method, path)?));
+        routes.iter().filter_map(fit).min_by_key(|(_, parameters)| parameters.len())
+    }
 }
 
 /// A table.

@@ -63,5 +63,6 @@ fn payments(options: &PaymentOptions, url: &str) -> Result<payment::Settings, Er
         base_url: base_url.trim_end_matches('/').to_owned(),
         live: false,
         secrets: SecretSource::Given(options.secrets()),
+        carrier: None,
     })
 }
