@@ -209,6 +209,9 @@ async fn the_gateway_says_what_api_gateway_says() {
     assert_eq!(large.json::<Value>().await.unwrap()["code"], "payload_too_large");
     let huge = hold(vec![b' '; 10 * 1024 * 1024 + 1]).await.unwrap();
     assert_eq!(huge.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let long = format!("{}/api/shows?city={}", server.url, "%C3%A9".repeat(2_000));
+    let long = plain_http().get(long).send().await.unwrap();
+    assert_eq!(long.status(), StatusCode::URI_TOO_LONG);
     let no_text = hold(vec![0xff, 0xfe]).await.unwrap();
     assert_eq!(no_text.json::<Value>().await.unwrap()["code"], "invalid_request");
     server.stop().await;

@@ -1,325 +1,225 @@
-//! Random histories: whatever users do and whatever becomes of messages, the books balance after
-//! every step, and in the end all money is a booking or back.
+//! Random histories: whatever users, the house, the provider and the machines do, no rule is broken.
 //!
-//! Method: three users hold, pay, confirm and cancel four seats in random order while the clock
-//! moves, TTL sweeps and the stream of seats tells of it now and then; in some histories the show is
-//! cancelled in between. The provider tells late, twice, out of order or never; it
-//! refunds by hand, and refuses refunds. Answers are lost, transactions conflict, DynamoDB is away.
-//! After each step the invariants of the design are read off the tables alone. Then everything that
-//! is left is told, and the schedule runs until nothing is open; what the provider has is compared
-//! with the books, payment by payment. A failing seed is printed, and `MARQUEE_SEED` gives it back.
+//! Method: the simulation (`local::simulation`), which `cargo run -p local --release -- simulate` plays
+//! for a million operations; here it is a short run with other seeds each time. A history that breaks a
+//! rule is told with its seed and the few steps that it takes, and `MARQUEE_SEED` gives it back. What it
+//! is worth depends on three things. The same seed is the same history, and one that is broken is found
+//! and cut down: that is tested here. What should happen in histories does: a long run of the command
+//! fails if it does not.
 
-use std::collections::HashMap;
+use local::simulation::{
+    Arguments, Bug, Report, Step, Violation, history, play, play_with, shrink, simulate,
+};
 
-use chrono::TimeDelta;
-use fastrand::Rng;
-use local::sandbox::Delivery;
-use serde_json::{Value, json};
+/// Histories with seeds that are drawn, and how long they are.
+const HISTORIES: u64 = 6;
+const OPERATIONS: u64 = 150;
 
-use crate::books::{audit, text};
-use crate::wire::Fault;
-use crate::world::World;
+/// Whether the first of so many histories finds a planted bug, or the last, is up to the seeds.
+const PLANTED_HISTORIES: u64 = 12;
+const PLANTED_OPERATIONS: u64 = 100;
 
-const HISTORIES: u64 = 12;
-const HISTORIES_MAX: u64 = 64;
-const STEPS: usize = 70;
-const USERS: [&str; 3] = ["ann", "bob", "cat"];
-const SEATS: [&str; 4] = ["A1", "A2", "A3", "C1"];
-
-/// What the world outside knows.
-#[derive(Default)]
-struct Outside {
-    holds: Vec<Hold>,
-    /// What the provider has to tell and did not yet.
-    untold: Vec<Delivery>,
-    /// How often something happened, so that a history in which nothing happens is found out.
-    tally: HashMap<String, u32>,
-}
-
-struct Hold {
-    user: &'static str,
-    token: String,
-    answer: Value,
-    /// References of its payments at the provider.
-    payments: Vec<String>,
-}
-
-impl Outside {
-    /// A hold to do something with: mostly the last one, of which the most can still become.
-    fn hold(&mut self, rng: &mut Rng) -> Option<&mut Hold> {
-        let last = self.holds.len().checked_sub(1)?;
-        let which = if rng.u8(..3) == 0 { rng.usize(..=last) } else { last };
-        self.holds.get_mut(which)
-    }
-
-    fn count(&mut self, what: &str) {
-        *self.tally.entry(what.to_owned()).or_default() += 1;
-    }
-
-    fn payments(&self) -> Vec<String> {
-        self.holds.iter().flat_map(|hold| hold.payments.clone()).collect()
+/// So many histories from a seed on.
+fn run_of(first: u64, histories: u64, operations_per_seed: u64) -> Arguments {
+    Arguments {
+        seed: Some(first),
+        operations: histories * operations_per_seed,
+        operations_per_seed,
+        jobs: Some(1),
+        trace: false,
+        only: Vec::new(),
+        plant: None,
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_books_balance_after_every_step_of_any_history() {
-    let given = std::env::var("MARQUEE_SEED").ok().map(|seed| seed.parse().unwrap());
-    let first = given.unwrap_or_else(|| fastrand::u64(..));
-    let mut tally: HashMap<String, u32> = HashMap::new();
-    let mut histories = 0;
-    // Rare things take more histories now and then; what never happens at all is found out.
-    while histories < HISTORIES || (histories < HISTORIES_MAX && never(&tally).is_some()) {
-        let seed = first.wrapping_add(histories);
-        println!("MARQUEE_SEED={seed}");
-        for (what, times) in history(seed).await {
-            *tally.entry(what).or_default() += times;
-        }
-        if given.is_some() {
-            return;
-        }
-        histories += 1;
-    }
-    println!("{tally:#?}");
-    assert_eq!(never(&tally), None, "it never happened");
+/// One history, which must break no rule.
+#[track_caller]
+fn check(seed: u64) {
+    println!("MARQUEE_SEED={seed}");
+    let Report { text, held, .. } = simulate(&run_of(seed, 1, OPERATIONS));
+    assert!(held, "{text}");
 }
 
-/// Something that should happen, and did not.
-fn never(tally: &HashMap<String, u32>) -> Option<&'static str> {
-    let all = [
-        "hold 201",
-        "hold 409",
-        "checkout 200",
-        "checkout 409",
-        "confirm 200",
-        "confirm 202",
-        "confirm 402",
-        "confirm 409",
-        "confirm 422",
-        "cancel 200",
-        "cancel 409",
-        "show cancelled 202",
-        "swept",
-        "told",
-        "told twice",
-        "never told",
-        "returned by hand",
-        "ended SUCCESS",
-        "ended REFUNDED",
-        "ended FAILED",
-    ];
-    all.into_iter().find(|what| !tally.contains_key(*what))
-}
-
-async fn history(seed: u64) -> HashMap<String, u32> {
-    let mut rng = Rng::with_seed(seed);
-    let world = World::new().await;
-    let mut outside = Outside::default();
-    // One in three, in its second half.
-    let cancelled_at = STEPS / 2 + rng.usize(..3 * STEPS / 2);
-    for step in 0..STEPS {
-        if rng.u8(..12) == 0 {
-            let (fault, times) = [
-                (Fault::LoseAnswer, 1),
-                (Fault::LoseAnswer, 3),
-                (Fault::TransactionConflict, 1),
-                (Fault::Down, 3),
-            ][rng.usize(..4)];
-            world.wire.inject("TransactWriteItems", fault, times);
-        }
-        match rng.u8(..20) {
-            0..=3 => hold(&world, &mut rng, step, &mut outside).await,
-            4..=5 => pay(&world, &mut rng, &mut outside).await,
-            6 => checkout(&world, &mut rng, &mut outside).await,
-            7..=9 => confirm(&world, &mut rng, &mut outside).await,
-            10..=11 => cancel(&world, &mut rng, &mut outside).await,
-            12..=13 => tell(&world, &mut rng, &mut outside).await,
-            14 => world.refund().await,
-            15 => at_the_provider(&world, &mut rng, &mut outside).await,
-            16..=18 => world.advance(TimeDelta::milliseconds(rng.i64(0..250_000))),
-            _ => {
-                world.db.sweep_ttl();
-                world.release().await;
-            }
-        }
-        if step == cancelled_at {
-            cancel_show(&world, &mut outside).await;
-        }
-        if rng.u8(..10) == 0 {
-            world.sweep().await;
-        }
-        audit(&world, &format!("seed {seed}, step {step}"));
-    }
-    world.wire.clear();
-    end(&world, &mut outside, seed).await;
-    outside.tally
-}
-
-async fn hold(world: &World, rng: &mut Rng, step: usize, outside: &mut Outside) {
-    let user = USERS[rng.usize(..USERS.len())];
-    let mut seats = SEATS.to_vec();
-    rng.shuffle(&mut seats);
-    seats.truncate(rng.usize(1..=2));
-    let token = format!("t{step}");
-    let answer = world.hold(user, &seats, &token).await;
-    outside.count(&format!("hold {}", answer.status));
-    if answer.status == 201 {
-        world.wire.clear();
-        let again = world.hold(user, &seats, &token).await;
-        assert_eq!(again.expect(201), answer.body, "a repetition answers as the first did");
-        outside.holds.push(Hold { user, token, answer: answer.body, payments: Vec::new() });
-    }
-}
-
-/// A payment that the client makes by itself. Its provider tells of it, sooner or later.
-async fn pay(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    let Some(hold) = outside.hold(rng) else { return };
-    let outcome = ["succeed", "succeed", "fail", "stay_pending"][rng.usize(..4)];
-    let wrong = rng.u8(..6) == 0;
-    let amount = &hold.answer["amount"];
-    let order = json!({
-        "reservationId": hold.answer["reservationId"],
-        "amount": if wrong { json!(1) } else { amount["amount"].clone() },
-        "currency": amount["currency"],
-        "outcome": outcome,
-        "duplicate": rng.bool(),
-    });
-    hold.payments.push(world.order(&order).await);
-    outside.untold.extend(world.take_deliveries());
-}
-
-/// A payment that we make. Of this one nobody may ever tell us.
-async fn checkout(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    let Some(hold) = outside.hold(rng) else { return };
-    let answer = world.checkout(hold.user, &hold.token).await;
-    let status = answer.status;
-    if status == 200 {
-        let payment = answer.body["paymentReference"].as_str().unwrap().to_owned();
-        if !hold.payments.contains(&payment) {
-            hold.payments.push(payment.clone());
-        }
-        world.payer_pays(&payment, ["succeed", "fail"][rng.usize(..2)]).await;
-        let told = world.take_deliveries();
-        if rng.bool() {
-            outside.count("never told");
-        } else {
-            outside.untold.extend(told);
-        }
-    }
-    outside.count(&format!("checkout {status}"));
-}
-
-async fn confirm(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    let Some(hold) = outside.hold(rng) else { return };
-    let (user, token, mut payments) = (hold.user, hold.token.clone(), hold.payments.clone());
-    if rng.u8(..8) == 0 {
-        payments = outside.payments();
-    }
-    let Some(payment) = rng.choice(&payments) else { return };
-    let answer = world.confirm(user, &token, payment).await;
-    outside.count(&format!("confirm {}", answer.status));
-}
-
-async fn cancel(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    let Some(hold) = outside.hold(rng) else { return };
-    let answer = world.cancel(hold.user, hold.answer["reservationId"].as_str().unwrap()).await;
-    outside.count(&format!("cancel {}", answer.status));
-}
-
-async fn cancel_show(world: &World, outside: &mut Outside) {
-    let answer = world.admin("POST", "/api/admin/shows/show-1/cancel", Value::Null).await;
-    outside.count(&format!("show cancelled {}", answer.status));
-}
-
-/// Any of what is untold, perhaps not for the last time; settled at once or with others.
-async fn tell(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    if outside.untold.is_empty() {
+#[test]
+fn no_history_breaks_an_invariant() {
+    if let Ok(seed) = std::env::var("MARQUEE_SEED") {
+        check(seed.parse().unwrap());
         return;
     }
-    let next = rng.usize(..outside.untold.len());
-    let delivery = if rng.u8(..4) == 0 {
-        outside.count("told twice");
-        outside.untold[next].clone()
-    } else {
-        outside.count("told");
-        outside.untold.remove(next)
+    let first = fastrand::u64(..);
+    for number in 0..HISTORIES {
+        check(first.wrapping_add(number));
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_history_on_any_thread() {
+    let steps = history(7, 100);
+    assert_eq!(steps, history(7, 100));
+    assert_ne!(steps, history(8, 100));
+    let (here, elsewhere) = std::thread::scope(|scope| {
+        let elsewhere = scope.spawn(|| play(7, &steps, true));
+        (play(7, &steps, true), elsewhere.join().unwrap())
+    });
+    assert!(here.trace.len() > steps.len(), "there is something to compare");
+    assert_eq!(here, elsewhere);
+
+    let untold = play(7, &steps, false);
+    assert_eq!((untold.digest, &untold.tally), (here.digest, &here.tally), "telling changes it");
+    assert_eq!(untold.trace, [""; 0]);
+    assert_ne!(here.digest, play(8, &steps, false).digest, "the same steps in other weather");
+    assert_ne!(here.digest, play(7, &steps[1..], false).digest, "other steps");
+}
+
+#[test]
+fn how_many_play_makes_no_difference() {
+    // The last history is a short one.
+    let alone = Arguments { operations: 230, ..run_of(20, 6, 40) };
+    let together = Arguments { jobs: Some(3), ..alone.clone() };
+    let [alone, together] = [alone, together].map(|arguments| simulate(&arguments));
+    assert!(alone.held, "{}", alone.text);
+    assert_eq!((alone.digest, alone.tally), (together.digest, together.tally));
+}
+
+/// The numbers of the steps in the command that plays them again.
+fn only(text: &str) -> Vec<usize> {
+    let (_, numbers) = text.split_once(" --only ").unwrap();
+    let (numbers, _) = numbers.split_once(" --trace").unwrap();
+    numbers.split(',').map(|number| number.parse().unwrap()).collect()
+}
+
+/// Goal: the rules see a bug, people see why, and see it again. Method: plant one in a condition, where
+/// the call waits before `DynamoDB` sees it: seats are given to whoever asks for them.
+#[test]
+fn a_planted_bug_is_found_and_told_in_few_steps() {
+    let bug = Bug { from: "AND expires_at <= :now".into(), to: String::new() };
+    let (seed, violation) = (0..PLANTED_HISTORIES)
+        .find_map(|seed| {
+            let steps = history(seed, usize::try_from(PLANTED_OPERATIONS).unwrap());
+            Some((seed, play_with(seed, &steps, false, Some(&bug)).violation?))
+        })
+        .expect("somebody notices");
+
+    // However many play, the first one is told.
+    let run = run_of(0, PLANTED_HISTORIES, PLANTED_OPERATIONS);
+    let run = Arguments { jobs: Some(3), plant: Some(bug), ..run };
+    let Report { text, held, .. } = simulate(&run);
+    assert!(!held, "{text}");
+    for part in [
+        format!("BROKEN: {}\nby the history of seed {seed}, ", violation.rule).as_str(),
+        format!("Histories before it that held: {seed}\n").as_str(),
+        "without any one of them this does not happen",
+        "--operations 100 --operations-per-seed 100 --plant 'AND expires_at <= :now => '",
+    ] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+
+    let only = only(&text);
+    assert!((2..=4).contains(&only.len()), "two holds, and what lies between: {text}");
+    let again = Arguments { seed: Some(seed), trace: true, only, ..run };
+    let told = simulate(&again);
+    assert!(!told.held, "{}", told.text);
+    let (trace, _) = told.text.split_once("\nBROKEN: ").unwrap();
+    assert!(text.contains(trace), "{trace}\nis not in:\n{text}");
+    let without = simulate(&Arguments { plant: None, ..again });
+    assert!(without.held, "it is the bug: {}", without.text);
+}
+
+#[test]
+fn a_bug_that_is_planted_nowhere_is_no_proof() {
+    let bug = Bug { from: "no condition says this".into(), to: String::new() };
+    let report = simulate(&Arguments { plant: Some(bug), ..run_of(0, 1, 5) });
+    assert!(!report.held);
+    assert!(report.text.contains("part of no condition"), "{}", report.text);
+}
+
+#[test]
+fn a_step_that_the_history_does_not_have_is_not_played() {
+    for unknown in [0, 21] {
+        let report = simulate(&Arguments { only: vec![20, unknown], ..run_of(0, 1, 20) });
+        assert!(!report.held);
+        assert_eq!(report.text, format!("The history has 20 steps, and no step {unknown}."));
+    }
+}
+
+/// Some steps, of which no two are the same.
+fn steps() -> Vec<Step> {
+    let steps = history(1, 200);
+    let is_distinct = |step: &Step| steps.iter().filter(|other| *other == step).count() == 1;
+    assert!(steps.iter().all(is_distinct));
+    steps
+}
+
+fn broken(step: usize, rule: &str) -> Violation {
+    Violation { step, rule: rule.to_owned(), detail: String::new() }
+}
+
+/// Breaks a rule with the last of the needed steps, if all are there.
+fn breaks(steps: &[Step], needed: &[&Step]) -> Option<Violation> {
+    let positions = needed.iter().map(|step| steps.iter().position(|other| other == *step));
+    let last = positions.collect::<Option<Vec<usize>>>()?.into_iter().max()?;
+    Some(broken(last, "the rule"))
+}
+
+#[test]
+fn two_needed_steps_are_found_among_two_hundred() {
+    let steps = steps();
+    for (first, second) in [(37, 161), (0, 199), (0, 1), (198, 199), (99, 100)] {
+        let needed = [&steps[first], &steps[second]];
+        let mut plays = 0;
+        let shrunk = shrink(&steps, &broken(second, "the rule"), 600, |fewer| {
+            plays += 1;
+            breaks(fewer, &needed)
+        });
+        assert_eq!(shrunk.steps.iter().collect::<Vec<_>>(), needed);
+        assert_eq!(shrunk.positions, [first, second]);
+        assert_eq!(shrunk.violation, broken(1, "the rule"));
+        assert!(shrunk.is_minimal);
+        assert_eq!(shrunk.plays, plays);
+        assert!(plays < 60, "{plays} plays for {first} and {second}");
+    }
+}
+
+#[test]
+fn another_rule_is_not_the_one_that_was_broken() {
+    let steps = steps();
+    let needed = [&steps[10], &steps[20], &steps[30]];
+    let shrunk = shrink(&steps, &broken(30, "the rule"), 600, |fewer| {
+        // With two of the three, something else is wrong.
+        breaks(fewer, &needed).or_else(|| {
+            let other = breaks(fewer, &needed[..2])?;
+            Some(Violation { rule: "another rule".into(), ..other })
+        })
+    });
+    assert_eq!(shrunk.steps.iter().collect::<Vec<_>>(), needed);
+    assert_eq!(shrunk.violation.rule, "the rule");
+}
+
+#[test]
+fn what_is_broken_at_rest_is_cut_down_too() {
+    let steps = steps();
+    let needed = [&steps[3], &steps[50]];
+    let at_rest = |fewer: &[Step]| {
+        breaks(fewer, &needed).map(|violation| Violation { step: fewer.len(), ..violation })
     };
-    world.tell(&delivery).await.expect(200);
-    if rng.bool() {
-        world.process().await;
-    }
+    let shrunk = shrink(&steps, &broken(steps.len(), "the rule"), 600, at_rest);
+    assert_eq!(shrunk.steps.iter().collect::<Vec<_>>(), needed);
+    assert_eq!(shrunk.violation.step, 2);
 }
 
-/// Somebody ends or returns a payment by hand, or refunds do not work for a while.
-async fn at_the_provider(world: &World, rng: &mut Rng, outside: &mut Outside) {
-    let payments = outside.payments();
-    let Some(payment) = rng.choice(&payments) else { return };
-    let status = world.at_provider(payment).await["status"].clone();
-    match (status.as_str().unwrap(), rng.u8(..4)) {
-        ("pending", _) => world.finish(payment, ["succeed", "fail"][rng.usize(..2)]).await,
-        ("succeeded", 0) => {
-            outside.count("returned by hand");
-            world.change(payment, &json!({"failRefunds": false})).await;
-            world.give_back(payment).await;
-        }
-        (_, 1) => world.change(payment, &json!({"failRefunds": true})).await,
-        _ => {}
+#[test]
+fn a_search_ends_and_what_it_found_still_breaks_the_rule() {
+    let steps = steps();
+    let needed: Vec<&Step> = steps.iter().step_by(2).collect();
+    for plays_max in [0, 1, 10, 50] {
+        let shrunk =
+            shrink(&steps, &broken(198, "the rule"), plays_max, |fewer| breaks(fewer, &needed));
+        assert!(shrunk.plays <= plays_max);
+        assert!(!shrunk.is_minimal);
+        assert!(plays_max == 0 || shrunk.steps.len() < steps.len(), "the end went at least");
+        assert!(breaks(&shrunk.steps, &needed).is_some());
     }
-    outside.untold.extend(world.take_deliveries());
-}
-
-/// Everything is told, and the schedule runs for two days. Then nothing is open, and provider and
-/// books say the same of every payment.
-async fn end(world: &World, outside: &mut Outside, seed: u64) {
-    for payment in outside.payments() {
-        world.change(&payment, &json!({"failRefunds": false})).await;
-        if world.at_provider(&payment).await["status"] == "pending" {
-            world.finish(&payment, "fail").await;
-        }
-    }
-    outside.untold.extend(world.take_deliveries());
-    for delivery in std::mem::take(&mut outside.untold) {
-        world.tell(&delivery).await.expect(200);
-    }
-    for hours in (0..48).step_by(6) {
-        world.sweep().await;
-        world.db.sweep_ttl();
-        world.release().await;
-        world.rest().await;
-        world.reconcile().await.unwrap();
-        audit(world, &format!("seed {seed}, {hours} hours after the end"));
-        world.advance(TimeDelta::hours(6));
-    }
-    for queue in ["PaymentEventsFailed", "ShowCancellationsFailed", "RecordsFailed"] {
-        assert_eq!(world.queues.depth(queue), 0, "seed {seed}: given up");
-    }
-    for item in world.items(&world.tables.reservations) {
-        assert_ne!(text(&item, "reservation_status"), "PENDING", "seed {seed}: {item}");
-    }
-    let path = "/api/admin/shows/show-1/cancellation";
-    let cancelled = world.admin("GET", path, Value::Null).await;
-    if cancelled.status == 200 {
-        let end = cancelled.body;
-        assert_eq!(end["status"], "COMPLETED", "seed {seed}: {end}");
-        assert_eq!(end["refundsDone"], end["bookingsCancelled"], "seed {seed}: {end}");
-        assert_eq!(end["refundedTotal"], end["refundTotal"], "seed {seed}: {end}");
-        assert_eq!(end["reservationsLeft"], 0, "seed {seed}: {end}");
-        let bookings = world.items(&world.tables.reservations);
-        let stands = |item: &Value| text(item, "reservation_status") == "CONFIRMED";
-        assert!(!bookings.iter().any(stands), "seed {seed}: a booking of a show that is off");
-        outside.count("swept");
-    }
-    let known = world.items(&world.tables.payments);
-    for payment in outside.payments() {
-        let key = format!("PAYMENT#sandbox#{payment}");
-        let ours = known.iter().find(|item| text(item, "pk") == key);
-        let ours = ours.map_or("FAILED", |item| text(item, "payment_status"));
-        let theirs = world.at_provider(&payment).await;
-        let expected = match theirs["status"].as_str().unwrap() {
-            "succeeded" => "SUCCESS",
-            "refunded" => "REFUNDED",
-            _ => "FAILED",
-        };
-        assert_eq!(ours, expected, "seed {seed}: {payment} is {theirs}");
-        outside.count(&format!("ended {ours}"));
-    }
+    let whole = shrink(&steps, &broken(198, "the rule"), 600, |fewer| breaks(fewer, &needed));
+    assert!(whole.is_minimal);
+    assert_eq!(whole.steps.len(), needed.len());
 }

@@ -9,7 +9,7 @@
 //! Faults are injected below the SDK, at its HTTP connector ([`wire`]).
 //!
 //! One file per function, then the races of the design ([`races`], [`money`]), the proofs
-//! ([`parity`], [`history`], [`cost`], [`replay`]; [`books`] has what must hold at any time), and
+//! ([`parity`], [`history`], [`linearizability`], [`model`], [`cost`], [`replay`], [`fuzz`]; [`books`] has what must hold at any time), and
 //! rules about the source ([`tidy`]).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that failed")]
@@ -95,10 +95,13 @@ mod elsewhere;
 mod events;
 mod expiry;
 mod front;
+mod fuzz;
 mod history;
 mod issuer;
 mod limits;
+mod linearizability;
 mod metrics;
+mod model;
 mod money;
 mod monitoring;
 mod parity;

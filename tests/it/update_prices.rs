@@ -81,7 +81,9 @@ async fn what_is_off_or_not_there_has_no_prices_to_change() {
     assert_eq!(refused.problem(409), "show_cancelled");
     let nowhere = world.admin_at("*", "PUT", "/api/admin/shows/nowhere/prices", inr(1, 2)).await;
     assert_eq!(nowhere.problem(404), "not_found");
-    for body in [json!({}), json!({"prices": {"REGULAR": 1}}), json!([])] {
+    let mut more = inr(1, 2);
+    more["prices"]["REGULAR"]["discount"] = json!(1);
+    for body in [json!({}), json!({"prices": {"REGULAR": 1}}), json!([]), more] {
         assert_eq!(put(&world, "*", body).await.problem(400), "invalid_request");
     }
 }

@@ -1,5 +1,6 @@
 //! The wire between the SDK and DynamoDB: what passes is written down, with the tables' names as in
 //! the template, and faults can be put on it. Everything above it is real, retries included.
+//! [`conditions`] puts bugs on it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::engine::Engine;
+
+mod conditions;
 
 /// A fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,8 +175,9 @@ fn counts_a_user(sent: &Value) -> bool {
 }
 
 impl Wire {
-    async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    async fn carry(&self, mut request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let operation = operation_of(&request).unwrap_or_default().to_owned();
+        let is_planted = conditions::pass(&operation, &mut request);
         let sent = self.to.read(request.body());
         let of = if counts_a_user(&sent) { "Limits" } else { operation.as_str() };
         let begun = self.begin();
@@ -202,6 +206,9 @@ impl Wire {
             })),
         };
         let call = Call { operation, request: sent, answer: self.to.read(answer.body()) };
+        if is_planted {
+            conditions::expect_sense(&call.answer);
+        }
         self.state.lock().unwrap().calls.push((begun, call));
         Ok(answer)
     }

@@ -370,28 +370,9 @@ impl World {
     }
 
     fn route(&self, method: &str, path: &str) -> (Route, BTreeMap<String, String>) {
-        let fits = |route: &Route| {
-            let (ours, theirs) = (route.path.split('/'), path.split('/'));
-            if route.method != method || ours.clone().count() != theirs.clone().count() {
-                return None;
-            }
-            let mut parameters = BTreeMap::new();
-            for (ours, theirs) in ours.zip(theirs) {
-                match ours.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-                    Some(name) => drop(parameters.insert(name.to_owned(), theirs.to_owned())),
-                    None if ours == theirs => {}
-                    None => return None,
-                }
-            }
-            Some(parameters)
-        };
         let routes = self.template.routes();
-        // API Gateway takes the most specific route first: the one with the fewest parameters.
-        let mut found: Vec<_> =
-            routes.iter().filter_map(|route| Some((route, fits(route)?))).collect();
-        found.sort_by_key(|(_, parameters)| parameters.len());
-        let (route, parameters) =
-            found.into_iter().next().unwrap_or_else(|| panic!("no route {method} {path}"));
+        let chosen = Route::chosen(&routes, method, path);
+        let (route, parameters) = chosen.unwrap_or_else(|| panic!("no route {method} {path}"));
         (route.clone(), parameters)
     }
 
@@ -564,6 +545,7 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
                 None => SecretSource::Given(secrets),
                 Some(_) => SecretSource::Managed { id: "marquee/payments".to_owned() },
             },
+            carrier: None,
         }),
         queues: queue::urls(),
         event_bus: Some(local::bus::NAME.to_owned()),
