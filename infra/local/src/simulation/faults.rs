@@ -45,7 +45,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What must befall somebody in a run that is long enough.
+/// All of them, in the order that `Weather::fault` draws by. Each must befall somebody in a run that is long enough.
 pub(super) const FAULTS: [Fault; 8] = [
     Fault::LostAnswer,
     Fault::Down,
@@ -103,16 +103,8 @@ impl Weather {
         if drawn >= self.deaths_per_mille + self.faults_per_mille {
             return None;
         }
-        let all = [
-            Fault::LostAnswer,
-            Fault::Down,
-            Fault::Throttled,
-            Fault::ThrottledStep,
-            Fault::Conflict,
-            Fault::Late,
-        ];
-        let of_any_call = 3;
-        Some(all[rng.usize(..if is_transaction { all.len() } else { of_any_call })])
+        // The first three befall any call, the next three a transaction only.
+        Some(FAULTS[rng.usize(..if is_transaction { 6 } else { 3 })])
     }
 }
 
