@@ -4,7 +4,11 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::body::{Body, to_bytes};
 use edge::Clock;
+use edge::payment::Carrier;
+use lambda_http::Service as _;
 use local::sandbox::{Deliver, Delivery, Sandbox, plain_http};
 use serde_json::{Value, json};
 
@@ -95,14 +99,28 @@ impl World {
     }
 }
 
-/// A provider of the world's own, on a port of its own, for as long as the test runs. What it has
-/// to tell is kept until the test passes it on.
-pub(crate) async fn start(clock: Clock, deliveries: &Deliveries) -> String {
+/// A provider of the world's own, on a port of its own, for as long as the test runs: where it is, and
+/// what answers there. What it has to tell is kept until the test passes it on.
+pub(crate) async fn start(clock: Clock, deliveries: &Deliveries) -> (String, Router) {
     let deliveries = Arc::clone(deliveries);
     let deliver: Deliver = Arc::new(move |told| deliveries.lock().unwrap().extend(told));
     let router = Sandbox::new(None, clock, deliver).router();
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await });
-    url
+    let served = router.clone();
+    tokio::spawn(async { axum::serve(listener, served).await });
+    (url, router)
+}
+
+/// What brings requests to a sandbox without a socket.
+pub(crate) fn carrier(sandbox: Router) -> Carrier {
+    Carrier::new(move |request| {
+        let mut sandbox = sandbox.clone();
+        Box::pin(async move {
+            let request = axum::http::Request::try_from(request)?;
+            let Ok(answer) = sandbox.call(request.map(Body::new)).await;
+            let (status, body) = (answer.status(), answer.into_body());
+            Ok((status, to_bytes(body, usize::MAX).await?.into()))
+        })
+    })
 }

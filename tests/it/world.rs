@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
 use chrono::TimeDelta;
 use domain::limits::{EVENT_LOG_SETTLES_AFTER_SECS, SWEEP_SETTLES_AFTER_SECS};
 use domain::payment;
 use domain::time::{HoldTerms, Timestamp};
-use edge::payment::{ProviderSecrets, SecretSource};
+use edge::payment::{Carrier, ProviderSecrets, SecretSource};
 use edge::{App, Clients, Clock, Keys, Limits, Role, Settings, TokenSettings};
 use lambda_http::{Context, LambdaEvent};
 use local::bus::{self, Bus};
@@ -62,6 +63,7 @@ pub(crate) struct World {
     clock: Arc<AtomicI64>,
     template: Template,
     pub(crate) provider_url: String,
+    sandbox: Router,
     pub(crate) provider: &'static str,
     pub(crate) streams: Streams,
 }
@@ -114,7 +116,7 @@ impl World {
         let bus = Bus::new(told_by(&clock));
         let mailbox = Mailbox::new(told_by(&clock));
         let deliveries = Deliveries::default();
-        let provider_url = provider::start(told_by(&clock), &deliveries).await;
+        let (provider_url, sandbox) = provider::start(told_by(&clock), &deliveries).await;
         let world = Self::over(Parts {
             db,
             wire,
@@ -128,6 +130,8 @@ impl World {
             template,
             provider: "sandbox",
             provider_url,
+            sandbox,
+            carrier: None,
             live: false,
             vault: None,
             hold_secs: HOLD_SECS.try_into().unwrap(),
@@ -164,6 +168,7 @@ impl World {
             template: parts.template,
             provider: parts.provider,
             provider_url: parts.provider_url,
+            sandbox: parts.sandbox,
             streams: Streams::default(),
         }
     }
@@ -207,6 +212,8 @@ impl World {
             template: self.template.clone(),
             provider,
             provider_url: base_url.to_owned(),
+            sandbox: self.sandbox.clone(),
+            carrier: None,
             live: false,
             vault: None,
             hold_secs: HOLD_SECS.try_into().unwrap(),
@@ -237,6 +244,15 @@ impl World {
         let mut parts = self.parts(self.provider, &self.provider_url);
         parts.clock = Arc::clone(&self.clock);
         parts.front_secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+        Self::over(parts)
+    }
+
+    /// The same, seen by cold functions that have the provider in their own process: no socket is between
+    /// them, so that nothing takes time but what a test lets take time.
+    pub(crate) fn with_provider_within(&self) -> Self {
+        let mut parts = self.parts(self.provider, &self.provider_url);
+        parts.clock = Arc::clone(&self.clock);
+        parts.carrier = Some(provider::carrier(self.sandbox.clone()));
         Self::over(parts)
     }
 
@@ -507,6 +523,8 @@ struct Parts {
     template: Template,
     provider: &'static str,
     provider_url: String,
+    sandbox: Router,
+    carrier: Option<Carrier>,
     live: bool,
     vault: Option<Vault>,
     hold_secs: u32,
@@ -545,7 +563,7 @@ fn app(parts: &Parts, tokens: &TokenSettings, lines: &Lines) -> App {
                 None => SecretSource::Given(secrets),
                 Some(_) => SecretSource::Managed { id: "marquee/payments".to_owned() },
             },
-            carrier: None,
+            carrier: parts.carrier.clone(),
         }),
         queues: queue::urls(),
         event_bus: Some(local::bus::NAME.to_owned()),
