@@ -48,6 +48,9 @@ mod webhooks;
 /// Of the answers of a target, one in so many must come from behind its first parser.
 const DEEP_ONE_IN: u32 = 40;
 
+/// Bytes of a URL and its headers that API Gateway takes.
+const LINE_BYTES_MAX: usize = 10_240;
+
 /// Limits that nobody comes to: one user sends most of what is sent.
 const NO_LIMITS: &str = "hold=100000/100,confirm=100000/100,cancel=100000/100,\
     checkout=100000/100,read=100000/100,held_seats=1000";

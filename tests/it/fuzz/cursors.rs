@@ -10,7 +10,9 @@ use chrono::TimeDelta;
 use domain::limits::EVENT_LOG_SETTLES_AFTER_SECS;
 use serde_json::Value;
 
-use super::{Seen, Target, as_admin, call, chosen, fingerprint, in_query, split_line};
+use super::{
+    LINE_BYTES_MAX, Seen, Target, as_admin, call, chosen, fingerprint, in_query, split_line,
+};
 use crate::world::{Answer, World};
 
 /// The lists that have cursors, with what they need besides.
@@ -101,8 +103,11 @@ impl Target for Cursors {
         };
         let mut page = self.page(list, user, &format!("cursor={cursor}{limit}")).await;
         seen.answer(list.0, &page);
-        for _ in 0..PAGES {
-            self.check(list, user, &page);
+        self.check(list, user, &page);
+        // API Gateway passes no such query on. From whoever invokes the function by itself it counts as
+        // none, and each of its pages is the first one.
+        let pages = if limit.len() > LINE_BYTES_MAX / 2 { 0 } else { PAGES };
+        for _ in 0..pages {
             let Some(next) = page.body["nextCursor"].as_str().map(str::to_owned) else { return };
             let following = self.page(list, user, &format!("cursor={next}{limit}")).await;
             assert_eq!(following.status, 200, "a cursor that the list gave is refused");
@@ -112,6 +117,7 @@ impl Target for Cursors {
             assert_eq!(again, None, "an item is on two pages");
             seen.count("a second page");
             page = following;
+            self.check(list, user, &page);
         }
     }
 }

@@ -12,15 +12,12 @@ use local::template::Route;
 use serde_json::{Value, json};
 
 use super::{
-    NO_LIMITS, Seen, Target, as_admin, chosen, fingerprint, header_value, invoke, is_header_name,
-    put_body, split_line,
+    LINE_BYTES_MAX, NO_LIMITS, Seen, Target, as_admin, chosen, fingerprint, header_value, invoke,
+    is_header_name, put_body, split_line,
 };
 use crate::contract;
 use crate::create_subscription::subscribe;
 use crate::world::World;
-
-/// Bytes of a URL and its headers that API Gateway takes.
-const LINE_BYTES_MAX: usize = 10_240;
 
 /// What API Gateway leaves out when it is empty.
 const OPTIONAL: [&str; 7] = [
