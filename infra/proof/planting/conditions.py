@@ -216,7 +216,7 @@ def recorded(tests, jobs):
 
     red = side_by_side(tests.names(), jobs, record_one)
     if red:
-        failed(f"{red[0]} is red without any bug:\n{red[1][-2000:]}")
+        failed(f"{red[0]} is red without any bug: {first_panic(red[1])}\n{red[1][-2000:]}")
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     RECORD.write_text(json.dumps({"of": key, "tests": found}))
     return found
@@ -237,7 +237,7 @@ def noticed(bug, tests, record, before, jobs):
         seeds = SEED.findall(failure)
         without = tests.fails(name, {"MARQUEE_SEED": seeds[-1]} if seeds else {}, over)
         if without is not None:
-            failed(f"{name} is red without any bug, too:\n{without[-2000:]}")
+            failed(f"{name} is red without any bug, too: {first_panic(without)}\n{without[-2000:]}")
         return Noticed(name, first_panic(failure))
 
     return side_by_side(sorted(touched, key=order), jobs, ask)
