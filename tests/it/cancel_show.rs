@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use chrono::TimeDelta;
 use domain::limits::SWEEP_SETTLES_AFTER_SECS;
+use domain::payment::RefundReason;
 use serde_json::{Value, json};
+use store::CancelError;
 
 use crate::books::balance;
 use crate::cinema::{REGULAR, movie};
@@ -289,4 +291,66 @@ async fn an_answer_that_is_lost_is_given_again() {
     world.wire.inject("TransactWriteItems", Fault::LoseAnswer, 3);
     assert_eq!(world.admin("POST", CANCEL, Value::Null).await.problem(503), "try_again");
     assert_eq!(cancel(&world).await["reservationsLeft"], 1);
+}
+
+/// Goal: a cancellation is ordered of what was seen, or not at all. Method: somebody else ordered it first,
+/// or once more, or the show is gone.
+#[tokio::test]
+async fn an_order_upon_what_was_seen_before_orders_nothing() {
+    let world = World::new().await;
+    let boss = "boss".to_owned().try_into().unwrap();
+    let show = world.store.show(&"show-1".parse().unwrap()).await.unwrap().unwrap();
+    let order = async |before| world.store.cancel_show(&show, before, &boss, world.now()).await;
+    let first = order(None).await.unwrap().unwrap();
+    let second = order(Some(&first)).await.unwrap().unwrap();
+    let before = world.items(&world.tables.reservations);
+    let version = world.store.show(&show.id).await.unwrap().unwrap().version;
+    for seen in [None, Some(&first)] {
+        assert_eq!(order(seen).await.unwrap(), None, "{seen:?}");
+        assert_eq!(world.items(&world.tables.reservations), before, "{seen:?}");
+        assert_eq!(world.store.show(&show.id).await.unwrap().unwrap().version, version);
+    }
+
+    let key = json!({"pk": {"S": "SHOW#show-1"}, "sk": {"S": "SHOW"}});
+    world.db.delete(&world.tables.catalog, &key);
+    assert_eq!(order(Some(&second)).await.unwrap(), None);
+    assert_eq!(world.db.get(&world.tables.catalog, &key), Value::Null, "it stays gone");
+    assert_eq!(world.items(&world.tables.reservations), before);
+}
+
+/// Goal: nothing ends for the house, and nothing is counted, if nobody ordered that. Method: what the sweep
+/// and its refunds ask for, without an order.
+#[tokio::test]
+async fn what_nobody_ordered_is_not_counted() {
+    let world = World::new().await;
+    let (reason, now) = (RefundReason::ShowCancelled, world.now());
+    world.hold("ann", &["A1"], "t1").await.expect(201);
+    world.book("bob", &["A2"], "t2").await;
+    let before = world.items(&world.tables.reservations);
+    for item in &before {
+        let id = item["pk"]["S"].as_str().unwrap().trim_start_matches("RESERVATION#");
+        let stands = world.store.reservation(&id.parse().unwrap()).await.unwrap().unwrap();
+        let refused = world.store.cancel(stands, reason, now).await;
+        assert!(
+            matches!(refused, Err(CancelError::Fault(store::Fault::Corrupt(_)))),
+            "{refused:?}"
+        );
+    }
+    let completed = world.store.complete_cancellation(&"show-1".parse().unwrap(), now).await;
+    assert!(matches!(completed, Err(store::Fault::Corrupt(_))), "{completed:?}");
+    assert_eq!(world.items(&world.tables.reservations), before);
+
+    // A booking that says it ended for the house, and of whose money nobody counts that it went back.
+    let booked = world.book("cat", &["A3"], "t3").await;
+    world.cancel("cat", booked["reservationId"].as_str().unwrap()).await.expect(200);
+    let mut payments = world.items(&world.tables.payments).into_iter();
+    let mut owed = payments.find(|payment| payment["payment_status"]["S"] == "REFUND_DUE").unwrap();
+    owed["refund_reason"] = json!({"S": "SHOW_CANCELLED"});
+    world.db.put(&world.tables.payments, &owed);
+    let before = world.items(&world.tables.reservations);
+    let reference = owed["pk"]["S"].as_str().unwrap().trim_start_matches("PAYMENT#sandbox#");
+    let provider = "sandbox".parse().unwrap();
+    let refunded = world.store.refunded(&provider, &reference.parse().unwrap(), now).await;
+    assert!(matches!(refunded, Err(store::Fault::Corrupt(_))), "{refunded:?}");
+    assert_eq!(world.items(&world.tables.reservations), before);
 }

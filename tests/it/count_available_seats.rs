@@ -1,7 +1,5 @@
 //! How much of a show is left: what the stream of seats makes of it for whoever searches.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -227,20 +225,38 @@ async fn a_count_that_somebody_else_made_meanwhile_is_made_again() {
     let mut theirs = stored(&world, "MAIN").unwrap();
     assert_eq!(theirs["counted_times"]["N"], "1");
     theirs["counted_times"] = json!({"N": "2"});
-    let (db, tables, calls) = (world.db.clone(), world.tables.clone(), AtomicUsize::new(0));
+    let (db, tables) = (world.db.clone(), world.tables.clone());
     world.wire.take_calls();
-    world.wire.at_each_call(move || {
-        if calls.fetch_add(1, SeqCst) == 2 {
-            db.put(&tables.seats, &claim);
-            db.put(&tables.catalog, &theirs);
-        }
+    world.wire.before_call(2, move || {
+        db.put(&tables.seats, &claim);
+        db.put(&tables.catalog, &theirs);
     });
     assert_eq!(world.tell_of(FUNCTION, &records).await, 0);
-    world.wire.at_each_call(|| {});
     let count = ["GetItem", "Query", "TransactWriteItems"];
     assert_eq!(operations(&world), [&count[..], &count, &["GetItem"]].concat());
     assert_eq!(left(&world).await, 33);
     assert_eq!(stored(&world, "MAIN").unwrap()["counted_times"]["N"], "3");
+}
+
+/// The same for the first count of a section: before it is looked for, its claims are read, or it is written.
+#[tokio::test]
+async fn a_first_count_that_somebody_else_made_meanwhile_is_made_again() {
+    for calls in 0..3 {
+        let world = World::new().await;
+        world.hold("ann", &["A1"], "t1").await.expect(201);
+        world.count().await;
+        let theirs = stored(&world, "MAIN").unwrap();
+        let key = json!({"pk": theirs["pk"], "sk": theirs["sk"]});
+        world.db.delete(&world.tables.catalog, &key);
+        world.hold("bob", &["A2"], "t2").await.expect(201);
+        let records = world.take_records(FUNCTION).await;
+        let (db, catalog) = (world.db.clone(), world.tables.catalog.clone());
+        world.wire.before_call(calls, move || db.put(&catalog, &theirs));
+        assert_eq!(world.tell_of(FUNCTION, &records).await, 0);
+        assert_eq!(left(&world).await, 34, "before call {calls}");
+        let count = stored(&world, "MAIN").unwrap();
+        assert_eq!(count["counted_times"]["N"], "2", "before call {calls}");
+    }
 }
 
 /// Goal: many at once come to the truth. Method: while seats go and come back one by one, eight cold

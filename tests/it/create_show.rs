@@ -1,7 +1,12 @@
 //! `POST /api/admin/shows`.
 
+use std::slice;
+
 use chrono::TimeDelta;
+use domain::schedule::Schedule;
+use domain::show::Show;
 use serde_json::{Value, json};
+use store::{Reschedule, ScheduleError};
 
 use crate::cinema::movie;
 use crate::create_auditorium::{AUDITORIUMS, one_row, studio};
@@ -237,4 +242,31 @@ async fn two_layouts_of_a_room_live_at_once() {
     assert_eq!(gone.problem(422), "unknown_seats");
     let again = world.get("/api/shows/old").await.expect(200);
     assert_eq!(again["auditorium"]["layoutVersion"], 1);
+}
+
+/// Goal: nobody writes over a show, or plans where there is no room. Method: what was not there when it was
+/// looked for, and what was, is otherwise when the show is written.
+#[tokio::test]
+async fn a_show_is_written_upon_what_is_there() {
+    let world = World::new().await;
+    let sold = world.store.show(&"show-1".parse().unwrap()).await.unwrap().unwrap();
+    let mut other = sold.clone();
+    other.language = "Hindi".to_owned();
+    let mut homeless = other.clone();
+    homeless.id = "homeless".parse().unwrap();
+    homeless.auditorium.id = "gone".parse().unwrap();
+    let write = async |show: &Show| {
+        let auditorium = show.auditorium.id.clone();
+        let (seen, then) = (Schedule::default(), Schedule::default());
+        world
+            .store
+            .create_shows(slice::from_ref(show), &Reschedule { auditorium, seen, then })
+            .await
+    };
+    let refused = write(&other).await;
+    assert!(matches!(refused, Err(ScheduleError::Changed)), "{refused:?}");
+    assert_eq!(world.store.show(&sold.id).await.unwrap(), Some(sold));
+    let refused = write(&homeless).await;
+    assert!(matches!(refused, Err(ScheduleError::NoAuditorium)), "{refused:?}");
+    assert_eq!(world.store.show(&homeless.id).await.unwrap(), None);
 }

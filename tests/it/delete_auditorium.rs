@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use crate::create_auditorium::{AUDITORIUMS, one_row, studio};
 use crate::create_city::tag;
 use crate::create_show::at;
+use crate::delete_city::what_changed_meanwhile_stays;
+use crate::delete_theatre::{
+    Moving, open, what_moved_meanwhile_is_counted, what_stands_nowhere_is_not_removed,
+};
 use crate::update_blocked_seats::one_within_the_other;
 use crate::world::{Answer, World};
 
@@ -17,6 +21,39 @@ async fn world_with_studio() -> World {
     let world = World::new().await;
     world.admin("POST", AUDITORIUMS, studio("studio", "regal")).await.expect(201);
     world
+}
+
+#[tokio::test]
+async fn an_auditorium_that_was_changed_meanwhile_stays() {
+    let world = world_with_studio().await;
+    let (name, layouts) = (json!({"name": "The studio"}), format!("{STUDIO}/layouts"));
+    for asked in [
+        ("PUT", STUDIO, name),
+        ("POST", layouts.as_str(), one_row(9)),
+        ("DELETE", STUDIO, Value::Null),
+    ] {
+        what_changed_meanwhile_stays(&world, asked, ("AUDITORIUMS", "AUDITORIUM#studio")).await;
+    }
+}
+
+#[tokio::test]
+async fn an_auditorium_that_moved_meanwhile_is_counted_where_it_stood() {
+    let world = world_with_studio().await;
+    open(&world, "liberty").await;
+    let moving = Moving {
+        entry: ("AUDITORIUMS", "AUDITORIUM#studio"),
+        within: ("theatre_id", "THEATRES"),
+        from: "THEATRE#regal",
+        to: "THEATRE#liberty",
+    };
+    what_moved_meanwhile_is_counted(&world, STUDIO, &moving).await;
+}
+
+#[tokio::test]
+async fn an_auditorium_in_no_theatre_is_not_removed() {
+    let world = world_with_studio().await;
+    let regal = json!({"pk": {"S": "THEATRES"}, "sk": {"S": "THEATRE#regal"}});
+    what_stands_nowhere_is_not_removed(&world, STUDIO, &regal).await;
 }
 
 /// Has the studio's last show, which is one that takes place, end then.

@@ -51,6 +51,45 @@ async fn a_city_with_theatres_is_in_use() {
     world.admin_at("\"1\"", "DELETE", &path, Value::Null).await.expect(204);
 }
 
+/// Goal: nobody changes or removes what is not as they saw it. Method: just before each call of that in turn
+/// somebody else changes the entry; the last time they come too late.
+pub(crate) async fn what_changed_meanwhile_stays(
+    world: &World,
+    (method, path, body): (&str, &str, Value),
+    (kind, sk): (&str, &str),
+) {
+    let table = world.tables.catalog.clone();
+    let key = json!({"pk": {"S": kind}, "sk": {"S": sk}});
+    let before = world.db.get(&table, &key);
+    let mut changed = before.clone();
+    changed["version"] = json!({"N": "2"});
+    for calls in 0.. {
+        world.db.put(&table, &before);
+        world.wire.take_calls();
+        let (db, of, then) = (world.db.clone(), table.clone(), changed.clone());
+        world.wire.before_call(calls, move || db.put(&of, &then));
+        let done = world.admin_at("\"1\"", method, path, body.clone()).await;
+        if world.wire.take_calls().len() <= calls {
+            assert!([200, 201, 204].contains(&done.status), "{done:?}");
+            assert!(calls > 0, "it is written");
+            world.db.put(&table, &before);
+            return;
+        }
+        assert_eq!(done.problem(412), "precondition_failed", "before call {calls}");
+        assert_eq!(world.db.get(&table, &key), changed, "before call {calls}");
+    }
+}
+
+#[tokio::test]
+async fn a_city_that_was_changed_meanwhile_stays() {
+    let world = World::new().await;
+    let path = format!("{CITIES}/mumbai");
+    let body = json!({"name": "Mumbai", "timeZone": "Asia/Dubai"});
+    for asked in [("PUT", path.as_str(), body), ("DELETE", &path, Value::Null)] {
+        what_changed_meanwhile_stays(&world, asked, ("CITIES", "CITY#mumbai")).await;
+    }
+}
+
 /// Goal: no theatre stands in a city that is gone. Method: both at once, in many cities.
 #[tokio::test]
 async fn a_city_is_removed_or_gets_a_theatre_and_never_both() {

@@ -1,9 +1,10 @@
 //! `DELETE /api/admin/movies/{movieId}`.
 
 use chrono::TimeDelta;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::create_movie::{MOVIES, film};
+use crate::delete_city::what_changed_meanwhile_stays;
 use crate::world::World;
 
 #[tokio::test(start_paused = true)]
@@ -40,5 +41,17 @@ async fn a_film_stays_while_some_city_shows_it() {
     world.advance(TimeDelta::days(1));
     for _ in 0..2 {
         delete().await.expect(204);
+    }
+}
+
+#[tokio::test]
+async fn a_film_that_was_changed_meanwhile_stays() {
+    let world = World::new().await;
+    world.admin("POST", MOVIES, film("heat", |_| {})).await.expect(201);
+    let path = format!("{MOVIES}/heat");
+    let mut body = film("heat", |film| film["title"] = json!("Cold"));
+    body.as_object_mut().unwrap().remove("movieId");
+    for asked in [("PUT", path.as_str(), body), ("DELETE", &path, Value::Null)] {
+        what_changed_meanwhile_stays(&world, asked, ("MOVIES", "MOVIE#heat")).await;
     }
 }

@@ -79,10 +79,64 @@ async fn whoever_was_enabled_or_got_well_meanwhile_is_not_disabled() {
     assert_eq!(shown(&world).await["disabledAt"], disabled_at);
 }
 
+/// Goal: since when a subscriber fails, and when it was disabled, is noted once.
+#[tokio::test]
+async fn a_failure_is_noted_once() {
+    let world = World::new().await;
+    subscribe(&world, "https://example.com/", &[]).await;
+    let store = &world.store;
+    let read = async || store.subscriptions().await.unwrap().remove(0);
+    let noted = async || {
+        let Subscription { failing_since, disabled_at, .. } = read().await;
+        (failing_since, disabled_at)
+    };
+    let began = world.now();
+    let well = read().await;
+    store.subscription_fails(&well.id, began).await.unwrap();
+    let failing = read().await;
+    let later = began + TimeDelta::seconds(1);
+    store.subscription_fails(&well.id, later).await.unwrap();
+    assert_eq!(noted().await, (Some(began), None), "it failed before");
+
+    assert!(store.disable_subscription(&failing, later).await.unwrap());
+    let much_later = later + TimeDelta::seconds(1);
+    assert!(!store.disable_subscription(&failing, much_later).await.unwrap());
+    store.subscription_fails(&well.id, much_later).await.unwrap();
+    assert_eq!(noted().await, (Some(began), Some(later)), "it is told nothing any more");
+
+    // One that was disabled at once has not failed.
+    store.enable_subscription(&well.id).await.unwrap();
+    assert!(store.disable_subscription(&well, later).await.unwrap());
+    store.subscription_fails(&well.id, much_later).await.unwrap();
+    assert_eq!(noted().await, (None, Some(later)));
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_not_enabled() {
     let world = World::new().await;
     let path = format!("{SUBSCRIPTIONS}/never-was/enable");
     assert_eq!(world.admin("POST", &path, Value::Null).await.problem(404), "not_found");
     assert_eq!(world.items(&world.tables.events), Vec::<Value>::new(), "and is not made");
+}
+
+/// Goal: what is deleted stays deleted, and what was made is made once. Method: whatever is noted of a
+/// subscription comes late; and the write that made it, too, as if its answer had been lost.
+#[tokio::test]
+async fn what_was_deleted_meanwhile_does_not_come_back() {
+    let world = World::new().await;
+    subscribe(&world, "https://example.com/", &[]).await;
+    let made = world.store.subscriptions().await.unwrap().remove(0);
+    let (store, now) = (&world.store, world.now());
+    assert!(store.rotate_subscription_secret(&made, "whsec_bmV3", now).await.unwrap());
+    let rotated = world.items(&world.tables.events);
+    store.put_subscription(&made).await.unwrap();
+    assert_eq!(world.items(&world.tables.events), rotated, "it is there already");
+
+    store.delete_subscription(&made.id).await.unwrap();
+    store.enable_subscription(&made.id).await.unwrap();
+    store.subscription_fails(&made.id, now).await.unwrap();
+    store.subscription_recovered(&made.id).await.unwrap();
+    assert!(!store.disable_subscription(&made, now).await.unwrap());
+    assert!(!store.rotate_subscription_secret(&made, "whsec_b2xk", now).await.unwrap());
+    assert_eq!(world.items(&world.tables.events), Vec::<Value>::new());
 }

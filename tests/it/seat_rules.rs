@@ -142,6 +142,20 @@ async fn a_hold_that_is_over_counts_as_free_before_anybody_deletes_it() {
     hold(&world, "bob", &["AA4", "AA5"], "t1").await.expect(201);
 }
 
+#[tokio::test]
+async fn a_booking_and_a_seat_of_the_house_leave_a_neighbour_alone_as_a_hold_does() {
+    for status in ["BLOCKED", "BOOKED"] {
+        let world = World::new().await;
+        open(&world, |show| show.orphan_rule = OrphanRule::Enforce).await;
+        let mut claim = json!({"pk": {"S": "SHOW#studio-show#MAIN"}, "sk": {"S": "SEAT#AA2"}});
+        claim["seat_status"] = json!({"S": status});
+        claim["reservation_id"] = json!({"S": "theirs"});
+        world.db.put(&world.tables.seats, &claim);
+        let beside = hold(&world, "bob", &["AA4", "AA5"], "t1").await;
+        assert_eq!(beside.problem(422), "orphan_seats", "{claim}");
+    }
+}
+
 /// Goal: the rule asks for no more than it needs. Method: count what its queries find, where row `A`
 /// is the beginning of row `AA`.
 #[tokio::test]

@@ -183,6 +183,23 @@ async fn what_is_told_twice_is_one_letter() {
     assert_eq!(world.last_line()["email_skipped"], "sent_before");
 }
 
+/// Goal: when a customer was written to stays as it was first noted, also where two functions sent the
+/// letter at once; and an event that is not kept any more does not come back as a note without a body.
+#[tokio::test]
+async fn a_letter_is_noted_once_and_only_of_what_is_kept() {
+    let world = World::new().await;
+    world.book("ann", &["A1"], "t1").await;
+    letters(&world).await;
+    let before = world.items(&world.tables.events);
+    let noted = before.iter().find(|event| event["mailed_at"].is_object()).unwrap();
+    let event = noted["pk"]["S"].as_str().unwrap().trim_start_matches("EVENT#");
+    let later = world.now() + TimeDelta::minutes(1);
+    for id in [event, "gone"] {
+        world.store.mailed(&id.parse().unwrap(), later).await.unwrap();
+    }
+    assert_eq!(world.items(&world.tables.events), before);
+}
+
 #[tokio::test]
 async fn a_letter_waits_while_ses_is_away() {
     let world = World::new().await;

@@ -3,6 +3,7 @@
 //! [`conditions`] puts bugs on it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -87,6 +88,16 @@ impl Wire {
     /// Does this whenever something is called.
     pub(crate) fn at_each_call(&self, what: impl Fn() + Send + Sync + 'static) {
         *self.at_each_call.lock().unwrap() = Some(Box::new(what));
+    }
+
+    /// Does this once, just before the call after the next `calls` of them is carried out.
+    pub(crate) fn before_call(&self, calls: usize, what: impl Fn() + Send + Sync + 'static) {
+        let made = AtomicUsize::new(0);
+        self.at_each_call(move || {
+            if made.fetch_add(1, SeqCst) == calls {
+                what();
+            }
+        });
     }
 
     /// The calls that passed since they were last taken, in the order in which they began.
