@@ -113,7 +113,7 @@ impl Record {
 async fn every_history_of_clients_at_once_has_an_order() {
     let given = std::env::var("MARQUEE_SEED").ok().map(|seed| seed.parse().unwrap());
     let first = given.unwrap_or_else(|| fastrand::u64(..));
-    let world = Arc::new(World::new().await.with_provider_within());
+    let world = World::new().await;
     let mut tally: BTreeMap<String, u32> = BTreeMap::new();
     let mut histories = 0;
     // Rare things take more histories now and then; what never happens at all is found out.
@@ -157,11 +157,13 @@ fn never(tally: &BTreeMap<String, u32>) -> Option<&'static str> {
 }
 
 /// Plays a history, and says what happened in it.
-async fn history(world: &Arc<World>, number: u64, seed: u64) -> Vec<String> {
+async fn history(world: &World, number: u64, seed: u64) -> Vec<String> {
+    // Functions remember nothing of the histories before.
+    let world = Arc::new(world.with_provider_within());
     let mut rng = Rng::with_seed(seed);
     // What the wire and the pauses draw from.
     fastrand::seed(seed);
-    let (scene, show) = set(world, &mut rng, number).await;
+    let (scene, show) = set(&world, &mut rng, number).await;
     let clients: Vec<Vec<Request>> =
         (0..rng.usize(3..=4)).map(|_| requests(&scene, &mut rng)).collect();
     let is_faulty = rng.u8(..3) == 0;
@@ -177,7 +179,7 @@ async fn history(world: &Arc<World>, number: u64, seed: u64) -> Vec<String> {
     let (scene, record) = (Arc::new(scene), Arc::new(Mutex::new(Record::new(show.clone()))));
     let mut running = JoinSet::new();
     for requests in clients {
-        let (world, scene, record) = (Arc::clone(world), Arc::clone(&scene), Arc::clone(&record));
+        let (world, scene, record) = (Arc::clone(&world), Arc::clone(&scene), Arc::clone(&record));
         running.spawn(async move {
             let mut client = record.lock().unwrap().newcomer();
             for request in requests {
