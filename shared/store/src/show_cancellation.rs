@@ -244,7 +244,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Fault`]; repeat it.
+    /// [`Fault`]; read the reservation again and repeat it. [`Fault::Contended`] if it was booked
+    /// meanwhile.
     pub async fn free(&self, reservation: &Reservation) -> Result<(), Fault> {
         let id = &reservation.id;
         for seat in &reservation.seats {
@@ -256,7 +257,9 @@ impl Store {
                 Err(Aborted::Refused(met))
                     if met.contains(&Seat::Booked { reservation: id.clone() }) =>
                 {
-                    return Err(corrupt(format!("{id} is over, and {} is booked", seat.seat_id)));
+                    // It was over when it was read. Money that came late has booked it since.
+                    self.changed(reservation).await?;
+                    return Err(Fault::Contended);
                 }
                 // Somebody else's: not ours to free.
                 Err(Aborted::Refused(_)) => {}

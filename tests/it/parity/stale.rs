@@ -9,7 +9,7 @@ use domain::settlement::Origin;
 use domain::ticket::Entry;
 use domain::time::Timestamp;
 use serde_json::json;
-use store::{CancelError, Cancelled, Settled};
+use store::{CancelError, Cancelled, Fault, Settled};
 
 use super::{END, at, given, ours, put, reservation, settle, shown, user};
 use crate::world::World;
@@ -148,5 +148,28 @@ async fn cancellation_of_what_was_entered() {
         let is_refused = matches!(refused, Err(CancelError::Refused(CancelRefusal::Entered)));
         assert!(is_refused, "{refused:?}");
         assert_eq!(stored(&world).await, then);
+    }
+}
+
+/// Goal: what is free again is not what somebody paid for. Method: the seats of a reservation that was over
+/// are freed after money that came late has booked them; and of one that is over and has a seat booked.
+#[tokio::test]
+async fn freeing_of_what_was_booked() {
+    let before = reservation(Status::Failed);
+    let payment = Some(shown(Of::Success));
+    let booked = Reservation { payment, ..reservation(Status::Confirmed) };
+    for then in [booked, before.clone()] {
+        let world = world_with(&then).await;
+        let mut seat = world.items(&world.tables.seats).remove(0);
+        seat.as_object_mut().unwrap().remove("expires_at");
+        seat["seat_status"] = json!({"S": "BOOKED"});
+        put(&world, &world.tables.seats, &seat);
+        let freed = world.store.free(&before).await;
+        if then == before {
+            assert!(matches!(freed, Err(Fault::Corrupt(_))), "no book is like this: {freed:?}");
+        } else {
+            assert!(matches!(freed, Err(Fault::Contended)), "{freed:?}");
+        }
+        assert_eq!(world.items(&world.tables.seats), [seat]);
     }
 }
